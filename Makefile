@@ -1,0 +1,56 @@
+# Every target does its own set-up. Needs: Debian or Ubuntu, Python 3.11 to 3.13.
+SHELL := /bin/bash
+PYTHON ?= python3
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# Kivy's software GL, ZBar, right-to-left text, Noto Sans, and venv itself.
+PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core python3-venv
+
+.PHONY: help setup run demo test check simulate bench lock clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: .venv/ready ## Prepare .venv, so that .venv/bin/kiosk is the program
+
+.venv/packages:
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "Installing system packages:" $$missing; \
+		$(SUDO) apt-get -q update && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get -q -y --no-install-recommends install $$missing; \
+	fi
+	@mkdir -p .venv && touch $@
+
+.venv/ready: .venv/packages requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip -q install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	.venv/bin/pip -q install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## Start a lane with simulated devices, the back office and the bench
+	.venv/bin/kiosk run --play
+
+demo: setup ## Play a whole day without a hand; the account is in var/demo
+	.venv/bin/kiosk demo --out var/demo
+
+test: setup ## Run every test that belongs to a change
+	.venv/bin/python -m pytest
+
+check: setup ## ruff, format, mypy --strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+simulate: setup ## Play 20,000 lane days with faults and power cuts (hours)
+	.venv/bin/kiosk simulate --seed 1 --runs 20000
+
+bench: setup ## Measure this machine
+	.venv/bin/kiosk bench
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+
+clean: ## Remove what the other targets made
+	rm -rf .venv var build *.egg-info

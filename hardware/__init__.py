@@ -1,0 +1,1 @@
+"""Device drivers. They know bytes and promises, nothing of shops."""

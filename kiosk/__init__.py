@@ -1,0 +1,1 @@
+"""The lane program, and the back office it syncs with."""
