@@ -1,0 +1,1 @@
+"""The rules of selling, pure: no clock, no device, no database, no settings file."""
