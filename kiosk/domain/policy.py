@@ -1,0 +1,80 @@
+"""The lane's delays and limits, each with its reason, and the shop's rules.
+
+Values only: what is done when one is reached stands in `lane.py`. A shop changes
+them in lane.toml under [limits]; the demo shortens some and says which.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from kiosk.domain.catalog import Recall
+from kiosk.domain.pricing import PricingRules
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the lane waits and how much a shopper may do alone."""
+
+    # A touched but empty lane goes back to Welcome without a word.
+    empty_basket_seconds: float = 30
+    # With items: ask "Do you need more time?" (EN 301 549 2.2.1: at least 20 s to
+    # answer, as often as wanted).
+    idle_seconds: float = 90
+    extend_seconds: float = 30
+    # A parked basket nobody came back for.
+    parked_seconds: float = 300
+    weighing_seconds: float = 60
+    # A notice (not sold here, past its date) goes away by itself.
+    notice_seconds: float = 8
+    declined_seconds: float = 60
+    # Between two questions to a terminal that has no answer yet.
+    query_seconds: float = 3
+    # Then a colleague is called; asking goes on.
+    checking_seconds: float = 60
+    # The terminal took the result and never closed the dialogue.
+    confirm_seconds: float = 20
+    receipt_seconds: float = 15
+    thanks_seconds: float = 8
+    help_repeat_seconds: float = 60
+    pin_seconds: float = 20
+    attendant_seconds: float = 30
+    # On battery (reliability.md 2.2). Shorter blips are not shown.
+    battery_banner_seconds: float = 3
+    battery_no_basket_seconds: float = 20
+    battery_no_card_seconds: float = 60
+    battery_suspend_seconds: float = 90
+    # After a longer cut the shopper may be gone: only an attendant resumes.
+    resume_alone_seconds: float = 180
+    # 5 wrong PINs lock an attendant for a minute, each further one doubles it.
+    pin_tries: int = 5
+    pin_lock_seconds: float = 60
+    pin_lock_longest_seconds: float = 3600
+    # A shopper must not be able to disable the lane by guessing PINs.
+    lane_lock_tries: int = 20
+    lane_lock_seconds: float = 300
+    # More than this a shopper may not take out alone.
+    free_removals: int = 3
+    free_removal_minor: int = 2000
+    # Heavier than this opens the produce pages by itself.
+    picker_grams: int = 20
+    # So many of ten thousand baskets are looked at by an attendant.
+    random_check_per_10000: int = 0
+    largest_quantity: int = 99
+    longest_basket: int = 500
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a basket is sold by. They enter as an event and change between baskets."""
+
+    version: str
+    pricing: PricingRules
+    limits: Limits = Limits()
+    languages: tuple[str, ...] = ("en",)
+    # Some countries forbid a sale without a printed receipt.
+    receipt_required: bool = False
+    # What happens when the shopper leaves the receipt question unanswered.
+    receipt_unanswered: str = "none"
+    # A base address gives the shopper a QR code to the receipt; empty: no QR.
+    receipt_url: str = ""
+    store: tuple[str, ...] = ()
+    recalls: tuple[Recall, ...] = ()
