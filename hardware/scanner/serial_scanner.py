@@ -1,0 +1,230 @@
+"""Reads labels from a serial line: RS-232, or USB as CDC-ACM.
+
+Framing is a pure function; the wire is passed in, so a pty stands in for it. It
+will never write to the scanner: programming codes and trigger commands are the
+technician's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Protocol
+
+import msgspec
+import serial
+
+from hardware.ports import DeviceState, Health, Scan
+from hardware.scanner.label import LONGEST_LABEL, refusal
+from hardware.scanner.tally import Tally
+
+log = logging.getLogger(__name__)
+
+STX = 0x02
+# ETX, TAB, LF and CR: the suffixes that scanners are shipped with.
+ENDS = frozenset(b"\x03\t\n\r")
+# Some scanners send no suffix. At 9600 baud a byte takes 1 ms and USB holds bytes
+# back for up to 16 ms, so a gap of 50 ms is between labels, not inside one.
+SILENCE_SECONDS = 0.05
+RECONNECT_SECONDS = 1.0
+
+# AIM identifiers whose data has a fixed length, so that two labels glued together
+# without an end between them can be told apart: EAN-13 and UPC, and EAN-8.
+_FIXED = {b"]E0": 13, b"]E4": 8}
+_IDENTIFIER_BYTES = 3
+
+
+class Port(Protocol):
+    """The part of `serial.Serial` that a scanner needs."""
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes can be read at once."""
+
+    def read(self, size: int = 1) -> bytes:
+        """Return up to `size` bytes; none when the read timed out."""
+
+    def close(self) -> None:
+        """Let go of the line."""
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """The unfinished end of what was received.
+
+    `is_overlong` says that its label is already lost: bytes are thrown away until
+    it ends. `silent_seconds` is how long nothing has come since.
+    """
+
+    received: bytes = b""
+    is_overlong: bool = False
+    silent_seconds: float = 0.0
+
+
+class Framed(msgspec.Struct, frozen=True):
+    """What came of received bytes: labels, causes of drops, and the rest."""
+
+    labels: tuple[bytes, ...]
+    dropped: tuple[str, ...]
+    rest: Rest
+
+
+def frame(rest: Rest, received: bytes, silent_seconds: float) -> Framed:
+    """Cut `received`, which came after so much silence, into labels.
+
+    Never holds more than the longest label plus one: a stream without an end must
+    not grow.
+    """
+    labels: list[bytes] = []
+    dropped: list[str] = []
+    held = bytearray(rest.received)
+    is_overlong = rest.is_overlong
+
+    def finish() -> None:
+        nonlocal is_overlong
+        if is_overlong:
+            dropped.append("too long")
+        for label in _unglued(bytes(held)):
+            if cause := refusal(label):
+                dropped.append(cause)
+            else:
+                labels.append(label)
+        held.clear()
+        is_overlong = False
+
+    silent = rest.silent_seconds + silent_seconds
+    if silent >= SILENCE_SECONDS and (held or is_overlong):
+        finish()
+    for byte in received:
+        if byte == STX or byte in ENDS:
+            if held or is_overlong:
+                finish()
+        elif not is_overlong:
+            held.append(byte)
+            if len(held) > LONGEST_LABEL + _IDENTIFIER_BYTES:
+                held.clear()
+                is_overlong = True
+    left = Rest(bytes(held), is_overlong, 0.0 if received else silent)
+    return Framed(tuple(labels), tuple(dropped), left)
+
+
+def _unglued(label: bytes) -> list[bytes]:
+    """Cut labels of fixed length apart where another identifier follows at once."""
+    cut = []
+    while (length := _FIXED.get(label[:3])) and _begins_label(label[3 + length :]):
+        cut.append(label[: 3 + length])
+        label = label[3 + length :]
+    return [*cut, label] if label else cut
+
+
+def _begins_label(data: bytes) -> bool:
+    return _split_identifier(data)[0] != ""
+
+
+def scan_of(label: bytes) -> Scan:
+    """Split an AIM symbology identifier (ISO/IEC 15424) off a label."""
+    symbology, data = _split_identifier(label)
+    return Scan(data, symbology)
+
+
+def _split_identifier(label: bytes) -> tuple[str, bytes]:
+    # `]`, a letter for the code, a digit or letter for the options.
+    head = label[:_IDENTIFIER_BYTES]
+    has_one = (
+        len(label) > _IDENTIFIER_BYTES
+        and head[:1] == b"]"
+        and head[1:2].isalpha()
+        and head[2:].isalnum()
+    )
+    return (head.decode("ascii"), label[3:]) if has_one else ("", label)
+
+
+def serial_port(device: str, baud: int = 9600) -> Callable[[], Port]:
+    """Return what connects to `device`, eight bits, no parity, for us alone."""
+
+    def connect() -> Port:
+        return serial.Serial(
+            device, baudrate=baud, timeout=SILENCE_SECONDS, exclusive=True
+        )
+
+    return connect
+
+
+class SerialScanner:
+    """Reads labels from a serial line, and reconnects for as long as it is open.
+
+    `connect` returns a port whose read times out after the silence that ends a
+    label; a line that is not there is an `OSError`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Port],
+        clock: Callable[[], float] = time.monotonic,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._reconnect_seconds = reconnect_seconds
+        self._tally = Tally()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._told: DeviceState | None = None
+
+    def open(self, emit: Callable[[Scan | DeviceState], None]) -> None:
+        """Start reading; returns at once."""
+        if self._thread is not None:
+            raise RuntimeError("the scanner is open already")
+        self._stop.clear()
+        self._told = None
+        self._thread = threading.Thread(
+            target=self._run, args=(emit,), name="serial-scanner", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading; returns when the thread has ended. Safe to repeat."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, emit: Callable[[Scan | DeviceState], None]) -> None:
+        while not self._stop.is_set():
+            try:
+                with closing(self._connect()) as port:
+                    self._tell(emit, self._tally.state(self._clock()))
+                    self._read(port, emit)
+            except OSError as error:
+                self._tell(emit, DeviceState(Health.ABSENT, str(error)))
+            self._stop.wait(self._reconnect_seconds)
+
+    def _read(self, port: Port, emit: Callable[[Scan | DeviceState], None]) -> None:
+        rest = Rest()
+        while not self._stop.is_set():
+            # Only time spent waiting on an empty line is silence: a thread that
+            # was held up must not cut the label that waits in the buffer.
+            waiting = port.in_waiting
+            asked_at = self._clock()
+            received = port.read(waiting or 1)
+            now = self._clock()
+            silent = 0.0 if waiting else now - asked_at
+            framed = frame(rest, received, silent)
+            rest = framed.rest
+            for cause in framed.dropped:
+                self._tally.drop(cause, now)
+            for label in framed.labels:
+                if self._tally.may_pass(now):
+                    emit(scan_of(label))
+            if self._told is None or self._tally.health(now) is not self._told.health:
+                self._tell(emit, self._tally.state(now))
+
+    def _tell(
+        self, emit: Callable[[Scan | DeviceState], None], state: DeviceState
+    ) -> None:
+        if self._told is None or state.health is not self._told.health:
+            log.info("scanner is %s: %s", state.health.value, state.detail or "reading")
+            emit(state)
+            self._told = state
