@@ -1,0 +1,1 @@
+"""Receipt printers: layout, bytes, wires and the driver."""
