@@ -22,7 +22,8 @@ import numpy.typing as npt
 import zxingcpp
 from pyzbar import pyzbar
 
-from hardware.scanner.label import expand_upc_e, is_gtin
+from hardware.scanner.camera_wire import MOST_CODES, Code, is_same_place
+from hardware.scanner.label import LONGEST_LABEL, expand_upc_e, is_gtin
 
 Grey: TypeAlias = npt.NDArray[np.uint8]
 # What brings a picture's points back to the frame it was cut from.
@@ -32,7 +33,6 @@ _Affine: TypeAlias = npt.NDArray[np.float64]
 WORKING_SIZE = 1280
 # The votes that accept a code: two that concur, and more than twice any rival's.
 ENOUGH_VOTES = 2
-MOST_CODES = 8
 # Straightened cuttings of larger things than this are no label in the hand.
 _MOST_PIXELS = 3_000_000
 _MOST_PLACES = 4
@@ -79,22 +79,6 @@ _NAMES = {
 _GTIN_KINDS = frozenset({"ean13", "ean8", "upce", "itf"})
 # These correct or strongly check themselves (Reed-Solomon; modulo 211): one is enough.
 _SURE_KINDS = frozenset({"qrcode", "datamatrix", "databar-exp"})
-
-
-class Code(msgspec.Struct, frozen=True):
-    """A code seen in a frame.
-
-    `symbology` is the AIM identifier, empty where the reader cannot tell; `norm`
-    the GTIN-14, or the bare element string or text; `box` left, top, right, bottom
-    in the frame's pixels; `reads` how many readings concur.
-    """
-
-    kind: str
-    symbology: str
-    text: str
-    norm: str
-    box: tuple[int, int, int, int]
-    reads: int
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -216,7 +200,7 @@ def _reading(
         norm = text[2:] if len(text) == 16 and text.startswith("01") else text
     else:
         norm = text.replace("\x1d", "").replace("\r\n", "\n").strip()
-    if not kind or not norm:
+    if not kind or not norm or len(text) > LONGEST_LABEL:
         return None
     return _Reading(kind, symbology, text, norm, box, reader)
 
@@ -293,23 +277,6 @@ def _places(readings: list[_Reading]) -> list[list[_Reading]]:
         else:
             places.append([reading])
     return places
-
-
-def is_same_place(
-    one: tuple[int, int, int, int], other: tuple[int, int, int, int]
-) -> bool:
-    """Tell whether the middle of either box lies in the other, with some room."""
-    return _holds(one, other) or _holds(other, one)
-
-
-def _holds(outer: tuple[int, int, int, int], inner: tuple[int, int, int, int]) -> bool:
-    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    # A linear code may be found as one thin line: room in both directions.
-    room = max(outer[2] - outer[0], outer[3] - outer[1]) / 4
-    return (
-        outer[0] - room <= x <= outer[2] + room
-        and outer[1] - room <= y <= outer[3] + room
-    )
 
 
 # -- votes -------------------------------------------------------------------
