@@ -6,6 +6,8 @@ data (`tax.py`). How many decimals a currency shows is Babel's business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -35,3 +37,24 @@ def divide_half_up(numerator: int, denominator: int) -> int:
     """
     quotient = (2 * abs(numerator) + denominator) // (2 * denominator)
     return quotient if numerator >= 0 else -quotient
+
+
+def allocate(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split an amount in proportion to weights, by largest remainder.
+
+    Neither is negative. The shares add up to the amount; equal remainders are
+    served in order. No share exceeds its weight while the amount does not exceed
+    their sum. Without any weight the first takes all.
+    """
+    total = sum(weights)
+    if total == 0:
+        return [amount if place == 0 else 0 for place in range(len(weights))]
+    shares = [amount * weight // total for weight in weights]
+    left = amount - sum(shares)
+    if left:
+        by_remainder = sorted(
+            range(len(weights)), key=lambda place: -(amount * weights[place] % total)
+        )
+        for place in by_remainder[:left]:
+            shares[place] += 1
+    return shares
