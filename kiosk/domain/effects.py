@@ -35,9 +35,7 @@ class Authorize(_Shape, frozen=True):
 class PretendTender(_Shape, frozen=True):
     """Training: answer as a terminal would, and touch none."""
 
-    attempt_id: str
-    amount_minor: int
-    currency: str
+    tender: Tender
 
 
 class CancelAuthorization(_Shape, frozen=True):

@@ -76,6 +76,16 @@ class WeighingCancelled(_Shape, frozen=True):
     """The shopper went back from the scale."""
 
 
+class BaggingMismatch(_Shape, frozen=True):
+    """The bagging area holds other weight than was scanned, beyond its tolerance."""
+
+    difference_grams: int
+
+
+class BaggingSettled(_Shape, frozen=True):
+    """The bagging area is right again."""
+
+
 class LineVoided(_Shape, frozen=True):
     """A line is to be struck out: by the shopper, or by an attendant, with why."""
 
@@ -422,6 +432,8 @@ Event: TypeAlias = (
     | CouponScanned
     | WeightSettled
     | WeighingCancelled
+    | BaggingMismatch
+    | BaggingSettled
     | LineVoided
     | QuantityChanged
     | NoticeRead

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import msgspec
 
-from kiosk.domain.catalog import Recall
 from kiosk.domain.pricing import PricingRules
 
 
@@ -34,6 +33,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # The terminal took the result and never closed the dialogue.
     confirm_seconds: float = 20
     receipt_seconds: float = 15
+    printing_seconds: float = 60
+    qr_seconds: float = 40
     thanks_seconds: float = 8
     help_repeat_seconds: float = 60
     pin_seconds: float = 20
@@ -70,6 +71,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pricing: PricingRules
     limits: Limits = Limits()
     languages: tuple[str, ...] = ("en",)
+    # Age and other approvals wait until payment, so that the shopper keeps scanning.
+    approvals_at_end: bool = True
     # Some countries forbid a sale without a printed receipt.
     receipt_required: bool = False
     # What happens when the shopper leaves the receipt question unanswered.
@@ -77,4 +80,3 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # A base address gives the shopper a QR code to the receipt; empty: no QR.
     receipt_url: str = ""
     store: tuple[str, ...] = ()
-    recalls: tuple[Recall, ...] = ()

@@ -247,7 +247,6 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     roster_version: int = 0
     roster: tuple[RosterEntry, ...] = ()
     pins: dict[str, PinCounter] = {}
-    pin_nonces: dict[str, str] = {}
     lane_pin_wrong: int = 0
     lane_locked_until_ms: int = 0
     devices: dict[str, str] = {}
@@ -257,6 +256,8 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     is_clock_trusted: bool = True
     last_ms: int = 0
     weight_grams: int = 0
+    # That weight was sold already: the next weighed item needs another.
+    is_weight_sold: bool = False
     called: str = ""
     pause: str = ""
     is_training: bool = False

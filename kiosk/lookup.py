@@ -1,0 +1,226 @@
+"""What a scan, a pick or a keyed number means, as an event: the label is read, the
+catalogue asked, the price of this minute taken.
+
+Decides nothing about the sale: an item past its date is found all the same, and the
+lane says what follows. Free text from a label goes nowhere but into a reason.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from hardware.ports import Scan
+from kiosk.asked import Asked, CodeTyped, ItemPicked, PinGiven, ResumeAsked
+from kiosk.domain.barcode import left_pad_gtin, parse
+from kiosk.domain.basket import LineItem
+from kiosk.domain.catalog import Item, line_of
+from kiosk.domain.events import (
+    BasketResumed,
+    CouponScanned,
+    Event,
+    ItemFound,
+    ItemUnknown,
+    LabelUnreadable,
+    PinTried,
+)
+from kiosk.domain.label import (
+    CountedItem,
+    Coupon,
+    Gtin,
+    LabelRules,
+    Other,
+    PricedItem,
+    Unreadable,
+    WeighedItem,
+)
+from kiosk.domain.money import divide_half_up
+from kiosk.domain.state import Lane
+
+# The largest count a label may claim; more is a misread, not a purchase.
+_LARGEST_COUNT = 99
+
+
+class Catalog(Protocol):
+    """What is asked of the catalogue. Answers in microseconds."""
+
+    def item(self, item_id: str) -> Item | None: ...
+
+    def by_plu(self, plu: str) -> Item | None: ...
+
+    def recalled(self, item_id: str, batch: str) -> bool: ...
+
+
+class Resolver:
+    """Makes events of what scanners and screens ask. Used by the lane's thread.
+
+    `remember_pin` keeps a PIN in memory under a nonce until it is checked.
+    """
+
+    def __init__(
+        self, catalog: Catalog, labels: LabelRules, timezone: str, pins: PinVault
+    ) -> None:
+        self._catalog = catalog
+        self._labels = labels
+        self._zone = ZoneInfo(timezone)
+        self._pins = pins
+
+    def __call__(self, asked: Asked, lane: Lane, now_ms: int) -> Event | None:
+        """Return the event, or None where there is nothing to tell."""
+        # A clock behind the last entry proves nothing: prices stay as last known.
+        at_ms = now_ms if lane.is_clock_trusted else max(now_ms, lane.last_ms)
+        today = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).date()
+        match asked:
+            case Scan():
+                return self._scan(asked, at_ms, today.isoformat(), today.year)
+            case ItemPicked(item_id=item_id, quantity=quantity):
+                item = self._catalog.item(item_id)
+                return self._found(item, item_id, at_ms, quantity=quantity)
+            case CodeTyped(code=code):
+                return self._typed(code.strip(), at_ms)
+            case PinGiven(attendant=attendant, pin=pin):
+                nonce = secrets.token_hex(8)
+                self._pins.keep(nonce, pin)
+                return PinTried(attendant[:12], nonce)
+            case ResumeAsked(suspended_seq=seq, attendant=attendant):
+                recalled = tuple(
+                    line.line_no
+                    for basket in lane.suspended
+                    if basket.suspended_seq == seq
+                    for line in basket.basket.standing
+                    if self._catalog.recalled(line.item_id, line.batch)
+                )
+                return BasketResumed(seq, attendant, today.isoformat(), recalled)
+
+    def _typed(self, code: str, at_ms: int) -> Event:
+        item = self._catalog.by_plu(code)
+        if item is None and (gtin := left_pad_gtin(code)):
+            item = self._catalog.item(gtin)
+        return self._found(item, code, at_ms)
+
+    def _scan(self, scan: Scan, at_ms: int, today: str, year: int) -> Event:
+        label = parse(scan.data, scan.symbology, self._labels, year=year)
+        match label:
+            case Gtin():
+                return self._gtin(label, at_ms, today)
+            case PricedItem(gtin=gtin, price_minor=minor):
+                found = self._found(self._catalog.item(gtin), gtin, at_ms, today=today)
+                return _with_label_price(found, minor)
+            case WeighedItem(gtin=gtin, weight_grams=grams):
+                found = self._found(self._catalog.item(gtin), gtin, at_ms, today=today)
+                return _with_label_weight(found, grams)
+            case CountedItem(gtin=gtin, count=count):
+                item = self._catalog.item(gtin)
+                count = min(max(count, 1), _LARGEST_COUNT)
+                return self._found(item, gtin, at_ms, today=today, quantity=count)
+            case Coupon(code=code):
+                return CouponScanned(code)
+            case Other(text=text, alternatives=alternatives):
+                for name in (text, *alternatives):
+                    if item := self._catalog.item(name):
+                        return self._found(item, name, at_ms, today=today)
+                return LabelUnreadable("no item of this shop")
+            case Unreadable(reason=reason):
+                return LabelUnreadable(reason)
+
+    def _gtin(self, label: Gtin, at_ms: int, today: str) -> Event:
+        for number in (label.gtin, *label.alternatives):
+            if item := self._catalog.item(number):
+                break
+        found = self._found(
+            item,
+            label.gtin,
+            at_ms,
+            today=today,
+            batch=label.batch,
+            expires_on=label.expires_on,
+            quantity=min(max(label.count or 1, 1), _LARGEST_COUNT),
+        )
+        if label.price_minor is not None:
+            return _with_label_price(found, label.price_minor)
+        if label.weight_grams is not None:
+            return _with_label_weight(found, label.weight_grams)
+        return found
+
+    def _found(
+        self,
+        item: Item | None,
+        name: str,
+        at_ms: int,
+        *,
+        today: str = "",
+        quantity: int = 1,
+        batch: str = "",
+        expires_on: str = "",
+    ) -> ItemFound | ItemUnknown:
+        price = item.price_at(at_ms) if item else None
+        if item is None or (price is None and not item.not_for_sale):
+            return ItemUnknown(name)
+        line = replace(
+            line_of(item, price or 0, 1 if item.weighed else quantity),
+            label=name,
+            batch=batch,
+            expires_on=expires_on,
+        )
+        return ItemFound(
+            line,
+            deposit=self._deposit(item, at_ms, quantity),
+            recalled=self._catalog.recalled(item.item_id, batch),
+            today=today,
+        )
+
+    def _deposit(self, item: Item, at_ms: int, quantity: int) -> LineItem | None:
+        if not item.deposit_item_id:
+            return None
+        deposit = self._catalog.item(item.deposit_item_id)
+        price = deposit.price_at(at_ms) if deposit else None
+        if deposit is None or price is None:
+            return None
+        return replace(line_of(deposit, price, quantity), is_deposit=True)
+
+
+class PinVault:
+    """PINs that wait in memory to be checked: each is given out once."""
+
+    def __init__(self) -> None:
+        self._pins: dict[str, str] = {}
+
+    def keep(self, nonce: str, pin: str) -> None:
+        """Keep the newest PIN only: one pad, one try at a time."""
+        self._pins.clear()
+        self._pins[nonce] = pin
+
+    def take(self, nonce: str) -> str:
+        """Return a PIN and forget it; empty when it is not there any more."""
+        return self._pins.pop(nonce, "")
+
+
+def _with_label_price(found: ItemFound | ItemUnknown, minor: int) -> Event:
+    if isinstance(found, ItemUnknown):
+        return found
+    line = replace(
+        found.line,
+        weighed=False,
+        quantity=1,
+        unit_price_minor=minor,
+        extended_minor=minor,
+        price_source="label",
+    )
+    return replace(found, line=line)
+
+
+def _with_label_weight(found: ItemFound | ItemUnknown, grams: int) -> Event:
+    """A label's weight is net: no tare is taken off."""
+    if isinstance(found, ItemUnknown) or not found.line.weighed or grams <= 0:
+        return found
+    line = replace(
+        found.line,
+        weight_grams=grams,
+        extended_minor=divide_half_up(found.line.unit_price_minor * grams, 1000),
+        price_source="label",
+    )
+    return replace(found, line=line)

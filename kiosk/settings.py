@@ -1,0 +1,211 @@
+"""lane.toml -> frozen settings, read once. An error names file, key and what was
+expected. Never reads the environment and never writes a file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from hardware import registry
+from kiosk.domain import promotion, restricted, tax
+from kiosk.domain.label import LabelRules
+from kiosk.domain.policy import Limits, Rules
+from kiosk.domain.pricing import PricingRules
+from kiosk.domain.promotion import Offer
+from kiosk.domain.tax import TaxRules
+
+
+class ConfigError(Exception):
+    """A setting is wrong. The message is for whoever edits the file."""
+
+
+class _Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Unknown keys are errors: a misspelt setting must not be silently ignored."""
+
+
+class StoreSettings(_Shape, frozen=True):
+    """The shop. `name` are the receipt's first lines."""
+
+    name: tuple[str, ...]
+    currency: str
+    timezone: str
+    languages: tuple[str, ...] = ("en",)
+    # The trading day closes at this local time, "HH:MM", when the lane is idle.
+    day_ends_at: str = "04:00"
+
+
+class ReceiptSettings(_Shape, frozen=True):
+    """`required`: the country forbids a sale without a printed receipt."""
+
+    required: bool = False
+    unanswered: Literal["paper", "none"] = "none"
+    url: str = ""
+    width_mm: Literal[58, 80] = 80
+
+
+class LabelSettings(_Shape, frozen=True):
+    """In-store labels. `country` chooses ready rules; `restricted` adds own ones."""
+
+    country: str = ""
+    restricted: tuple[restricted.RestrictedRule, ...] = ()
+    coupon_prefixes: tuple[str, ...] = ()
+
+
+class PanelSettings(_Shape, frozen=True):
+    """The screen. Sizes on it are in millimetres, so the diagonal must be right."""
+
+    width_px: int = 1080
+    height_px: int = 1920
+    diagonal_inches: float = 21.5
+
+
+class SyncSettings(_Shape, frozen=True):
+    """Where the back office is. Empty: the lane sells for itself."""
+
+    server_url: str = ""
+    server_key: str = ""
+    enrol_token: str = ""
+
+
+class Settings(_Shape, frozen=True):
+    """All that one lane is told by its file."""
+
+    lane_id: str
+    state_dir: str
+    store: StoreSettings
+    tax: TaxRules
+    production: bool = False
+    # Age and other approvals are collected and asked for once, at payment.
+    approvals_at_end: bool = True
+    catalog: str = ""
+    receipt: ReceiptSettings = ReceiptSettings()
+    labels: LabelSettings = LabelSettings()
+    panel: PanelSettings = PanelSettings()
+    sync: SyncSettings = SyncSettings()
+    limits: Limits = Limits()
+    offers: tuple[Offer, ...] = ()
+    devices: dict[str, dict[str, Any]] = {}
+
+    def rules(self) -> Rules:
+        """Return what baskets are sold by."""
+        pricing = PricingRules(self.store.currency, self.tax, self.offers)
+        rules = Rules(
+            version="",
+            pricing=pricing,
+            limits=self.limits,
+            languages=self.store.languages,
+            approvals_at_end=self.approvals_at_end,
+            receipt_required=self.receipt.required,
+            receipt_unanswered=self.receipt.unanswered,
+            receipt_url=self.receipt.url,
+            store=self.store.name,
+        )
+        return msgspec.structs.replace(rules, version=version_of(rules))
+
+    def label_rules(self) -> LabelRules:
+        """Return how in-store labels are read."""
+        ready = restricted.EXAMPLES.get(self.labels.country, ())
+        return LabelRules(
+            restricted=(*self.labels.restricted, *ready),
+            coupon_prefixes=self.labels.coupon_prefixes,
+        )
+
+    @property
+    def state(self) -> Path:
+        """Where this lane keeps its journal, keys and catalogue."""
+        return Path(self.state_dir)
+
+
+def version_of(rules: Rules) -> str:
+    """Return a short name for exactly these rules."""
+    content = msgspec.json.encode(msgspec.structs.replace(rules, version=""))
+    return f"{zlib.crc32(content):08x}"
+
+
+def load(path: Path) -> Settings:
+    """Read a lane's settings; `ConfigError` says what is wrong with them."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{path}: cannot be read: {reason}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Settings:
+    """Read settings from text; `name` stands for the file in messages."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not TOML: {error}") from error
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_in_words(str(error))}") from error
+    _check(settings, name)
+    return settings
+
+
+def _in_words(error: str) -> str:
+    """Say msgspec's message with the key first: `$.store.name` -> `store.name`."""
+    message, _, where = error.partition(" - at `$")
+    key = where.rstrip("`").lstrip(".") or "the file"
+    if message.startswith("Object contains unknown field "):
+        unknown = message.removeprefix("Object contains unknown field ").strip("`")
+        key = unknown if key == "the file" else f"{key}.{unknown}"
+        return f"{key}: there is no such setting"
+    if message.startswith("Object missing required field "):
+        missing = message.removeprefix("Object missing required field ").strip("`")
+        key = missing if key == "the file" else f"{key}.{missing}"
+        return f"{key}: is needed and missing"
+    return f"{key}: {message[:1].lower()}{message[1:]}"
+
+
+def _check(settings: Settings, name: str) -> None:
+    """Refuse what is well-formed and still cannot work."""
+    faults: list[str] = []
+    try:
+        ZoneInfo(settings.store.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        faults.append(
+            f"store.timezone: {settings.store.timezone!r} is no time zone;"
+            " expected a name like Europe/Berlin"
+        )
+    if not settings.store.languages:
+        faults.append("store.languages: expected at least one, like en")
+    country = settings.labels.country
+    if country and country not in restricted.EXAMPLES:
+        known = ", ".join(sorted(restricted.EXAMPLES))
+        faults.append(
+            f"labels.country: {country!r} is unknown; expected one of {known}"
+        )
+    hours, _, minutes = settings.store.day_ends_at.partition(":")
+    if not (hours.isdigit() and minutes.isdigit() and int(hours) < 24):
+        faults.append("store.day_ends_at: expected a local time like 04:00")
+    panel = settings.panel
+    if not (panel.width_px > 0 and panel.height_px > 0 and panel.diagonal_inches > 0):
+        faults.append("panel: width_px, height_px and diagonal_inches must be above 0")
+    limits = msgspec.structs.asdict(settings.limits)
+    faults += [
+        f"limits.{key}: expected 0 or more, got {value}"
+        for key, value in limits.items()
+        if value < 0
+    ]
+    faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
+    faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]
+    for device, options in settings.devices.items():
+        faults += registry.problems(device, options)
+        driver = str(options.get("driver", ""))
+        if settings.production and registry.is_simulator(driver):
+            faults.append(
+                f"devices.{device}.driver: {driver!r} is a simulator, and"
+                " production = true allows none; name the real device's driver"
+            )
+    if faults:
+        raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
