@@ -122,7 +122,7 @@ class Journal:
         """
         try:
             db = journal_file.connect(path, vfs)
-        except apsw.NotADBError as error:
+        except journal_file.DAMAGE as error:
             raise JournalDamaged(f"{path} is no journal: {error}") from error
         except apsw.Error as error:
             raise _failed(error) from error
@@ -140,8 +140,8 @@ class Journal:
                 raise JournalFailed(
                     errno.EROFS, f"{path} is closed: entries go to the next file"
                 )
-        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
-            db.close()
+        except journal_file.DAMAGE as error:
+            _let_go(db)
             raise JournalDamaged(f"{path} cannot be read: {error}") from error
         except apsw.Error as error:
             _let_go(db)
@@ -342,7 +342,7 @@ class JournalReader:
                 raise
         except apsw.CantOpenError as error:
             raise FileNotFoundError(errno.ENOENT, "no journal", str(path)) from error
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise JournalDamaged(f"{path} cannot be read: {error}") from error
 
     @property
@@ -359,11 +359,6 @@ class JournalReader:
     def first_seq(self) -> int:
         """Return the number of this file's first entry."""
         return self._origin.first_seq
-
-    @property
-    def before(self) -> Head:
-        """Return the head that this file's first entry follows."""
-        return self._origin.before
 
     @property
     def public_key(self) -> bytes:
@@ -419,7 +414,7 @@ def _without_gap(db: apsw.Connection, seq: int, limit: int) -> list[Entry]:
     try:
         found = list(journal_file.entries_after(db, seq, limit))
         last = journal_file.last_entry(db) if len(found) < limit else None
-    except apsw.Error as error:
+    except journal_file.DAMAGE as error:
         raise JournalDamaged(f"the journal cannot be read: {error}") from error
     for expected, entry in enumerate(found, seq + 1):
         if entry.seq != expected:

@@ -122,6 +122,13 @@ _ORIGIN = (
     " cast(previous_digest as blob), public_key, signature from origin"
 )
 _CLOSING = "select seq, cast(digest as blob), at_ms, signature from closing"
+_SCHEMA = (
+    "select cast(type as blob), cast(name as blob), cast(tbl_name as blob),"
+    " cast(sql as blob) from sqlite_schema"
+)
+
+# What SQLite raises over a damaged file; its words may quote bytes that are no text.
+DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
 
 
 class JournalDamaged(OSError):
@@ -222,13 +229,16 @@ def read_origin(db: apsw.Connection) -> Origin:
 
 def schema_of(db: apsw.Connection) -> list[tuple[object, ...]]:
     """Return the file's own account of its tables and triggers."""
-    return list(db.execute("select type, name, tbl_name, sql from sqlite_schema"))
+    return list(db.execute(_SCHEMA))
 
 
 def entries_after(db: apsw.Connection, seq: int, limit: int = -1) -> Iterator[Entry]:
     """Yield the entries that follow `seq`, oldest first, as they stand."""
-    for row in db.execute(_AFTER, (seq, limit)):
-        yield _entry(row)
+    try:
+        for row in db.execute(_AFTER, (seq, limit)):
+            yield _entry(row)
+    except DAMAGE as error:
+        raise JournalDamaged(f"the journal cannot be read: {error}") from error
 
 
 def last_entry(db: apsw.Connection) -> Entry | None:

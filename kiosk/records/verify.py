@@ -109,7 +109,7 @@ def verify(
     check = _Check()
     try:
         db = journal_file.connect_to_read(path)
-    except (apsw.Error, OSError) as error:
+    except (apsw.Error, OSError, UnicodeDecodeError) as error:
         return check.verdict(_Found(f"{path} cannot be opened as a journal: {error}"))
     try:
         _check_file(db, check, public_key, head, before)
@@ -117,7 +117,8 @@ def verify(
         return check.verdict(found)
     except JournalDamaged as damaged:
         return check.verdict(_Found(str(damaged), check.end.seq + 1))
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
+        # SQLite's own words may quote the damaged bytes, and then are no text.
         problem = f"the file cannot be read after entry {check.end.seq}: {error}"
         return check.verdict(_Found(problem, check.end.seq + 1))
     finally:
