@@ -1,0 +1,1 @@
+"""The store server: takes entries exactly once, serves catalogue and orders."""

@@ -1,0 +1,88 @@
+"""The back office as a program: settings, its parts put together, and serving.
+
+The only file here that reads the clock, draws ids or opens files.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from litestar import Litestar
+
+from kiosk.backoffice.api import lane_routes
+from kiosk.backoffice.intake import Intake
+from kiosk.backoffice.orders import Orders
+from kiosk.backoffice.store import Store
+from kiosk.records.keys import SigningKey
+from kiosk.sync.wire import LARGEST_BODY
+
+
+class OfficeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a back office is started with.
+
+    `folder` keeps the database, the signing key and the catalogue. Without an
+    `enrol_token` no new lane is taken.
+    """
+
+    folder: Path
+    enrol_token: str = ""
+    store_name: str = "Stillopen"
+    catalog_csv: Path | None = None
+
+
+def now_ms() -> int:
+    """Return the wall clock in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """Return an id that nobody can guess."""
+    return secrets.token_hex(8)
+
+
+def server_key(folder: Path) -> SigningKey:
+    """Return the back office's key, made at its first start.
+
+    Its public half, which every lane is given, is put beside it as `server.pub`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    key = SigningKey.load_or_create(folder / "server.key")
+    public = folder / "server.pub"
+    if not public.exists():
+        public.write_bytes(key.public_pem())
+    return key
+
+
+def create_app(settings: OfficeSettings) -> Litestar:
+    """Put the back office together."""
+    key = server_key(settings.folder)
+    store = Store.open(settings.folder / "office.db")
+    intake = Intake(store, now_ms, new_id)
+    orders = Orders(store, key, now_ms, new_id)
+
+    async def close() -> None:
+        store.close()
+
+    return Litestar(
+        route_handlers=lane_routes(intake, orders, key, settings.enrol_token),
+        on_shutdown=[close],
+        request_max_body_size=LARGEST_BODY,
+        openapi_config=None,
+    )
+
+
+def serve(host: str, port: int, settings: OfficeSettings) -> None:
+    """Serve until told to stop."""
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        # No name and version for strangers; long polls end when we stop.
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,143 @@
+"""The back office's tables. What came from a lane is only ever added to.
+
+`entry` is the truth; `fact` is what reports and pages look up in it, and could be
+made anew from it. No decision and no query here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# One row: which database this is. A new one, or another, says so in every hello.
+office = Table(
+    "office",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_epoch", Text, nullable=False),
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    Column("lane_id", Text, primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("enrolled_ms", BigInteger, nullable=False),
+    Column("contact_ms", BigInteger, nullable=False, default=0),
+    Column("epoch", Text, nullable=False, default=""),
+    Column("head_seq", BigInteger, nullable=False, default=0),
+    Column("oldest_unsent_ms", BigInteger, nullable=False, default=0),
+    Column("catalog_version", Text, nullable=False, default=""),
+    Column("release", Text, nullable=False, default=""),
+)
+
+# One unbroken run of entries of a lane in one epoch. A lane has one for each epoch,
+# and one more for each time a copy of it went its own way.
+branch = Table(
+    "branch",
+    metadata,
+    Column("branch_id", Integer, primary_key=True),
+    Column("lane_id", Text, ForeignKey("lane.lane_id"), nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("start_seq", BigInteger, nullable=False),
+    Column("start_digest", Text, nullable=False),
+    Column("held_seq", BigInteger, nullable=False),
+    Column("held_digest", Text, nullable=False),
+    Column("is_fork", Boolean, nullable=False, default=False),
+    Column("new_epoch", Text, nullable=False, default=""),
+    Index("branch_by_end", "lane_id", "held_seq"),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("branch_id", Integer, ForeignKey("branch.branch_id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("mono_ms", BigInteger, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("training", Boolean, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("branch_id", "seq"),
+    sqlite_with_rowid=False,
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("branch_id", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("lane_id", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("training", Boolean, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("attendant", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("is_good", Boolean, nullable=False),
+    PrimaryKeyConstraint("branch_id", "seq", "number"),
+    Index("fact_by_kind", "kind", "at_ms"),
+    sqlite_with_rowid=False,
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("alarm_id", Integer, primary_key=True),
+    Column("lane_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),
+    # The same trouble is told once, however often it is met.
+    UniqueConstraint("lane_id", "subject"),
+)
+
+directive = Table(
+    "directive",
+    metadata,
+    Column("directive_id", Text, primary_key=True),
+    Column("lane_id", Text, ForeignKey("lane.lane_id"), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("taken_seq", BigInteger, nullable=False, default=0),
+    Index("directive_by_lane", "lane_id", "taken_seq"),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("kind", "version"),
+)
+
+# The schema is the guard, as in the lane's journal.
+GUARDS = (
+    "create trigger if not exists entry_is_final before update on entry"
+    " begin select raise(abort, 'entries are final'); end",
+    "create trigger if not exists entry_is_kept before delete on entry"
+    " begin select raise(abort, 'entries are kept'); end",
+)

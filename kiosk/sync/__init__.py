@@ -1,0 +1,1 @@
+"""What brings the journal to the back office, and prices and orders to the lane."""
