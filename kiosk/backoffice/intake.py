@@ -212,6 +212,8 @@ class Intake:
         self, book: Book, hello: Hello, common: Head, branch: Branch, now_ms: int
     ) -> Branch:
         """Greet a lane whose journal ends before what we hold of it."""
+        if common != hello.head or branch.held == common:
+            return branch  # It has entries of its own: they will tell.
         book.raise_alarm(
             hello.lane_id,
             f"copy {hello.epoch} {hello.head.seq} {hello.head.digest}",
@@ -219,8 +221,6 @@ class Intake:
             f"held here (up to {hello.ahead_of_me}): it was put back from a copy",
             now_ms,
         )
-        if common != hello.head or branch.held == common:
-            return branch
         ending = book.branches_ending(hello.lane_id, common)
         if ending:
             return ending[0]

@@ -7,6 +7,9 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import select
+
+from kiosk.backoffice import tables
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.store import Store
 from kiosk.domain import body
@@ -17,7 +20,7 @@ from kiosk.domain.tax import TaxLine
 from kiosk.domain.tender import CardResult, Outcome, Sale
 from kiosk.records.chain import Entry, Head
 from kiosk.records.keys import SigningKey
-from kiosk.records.rotation import JournalDirectory
+from kiosk.records.rotation import JournalDirectory, JournalShelf, rotate
 from kiosk.sync.push import push, sync
 from kiosk.sync.wire import (
     ENROL_DOMAIN,
@@ -52,6 +55,7 @@ class Lane:
             lane_id=name, epoch=epoch, key=key
         )
         self.acknowledged = NOTHING
+        self.wanted_epoch = ""
 
     def write(self, event: Event, *facts: Fact, training: bool = False) -> Entry:
         return self.append(
@@ -69,6 +73,19 @@ class Lane:
             training=training,
         )
 
+    def begin_epoch(self, epoch: str) -> None:
+        """Close the file and go on in the next, under another epoch."""
+        self.journal = rotate(
+            self.journal,
+            self.directory,
+            carry_forward=b"{}",
+            at_ms=NOON,
+            mono_ms=0,
+            boot_id="boot",
+            epoch=epoch,
+        )
+        self.wanted_epoch = ""
+
     def chat(self, entries: int) -> None:
         """Write so many entries of no weight."""
         for _ in range(entries):
@@ -85,26 +102,39 @@ class Lane:
         """Make one contact with a back office, without HTTP."""
 
         def hello(said: Hello) -> Welcome:
-            return expect(
-                Welcome, intake.hello(self.name, seal(self.key, HELLO_DOMAIN, said))
-            )
+            sealed = seal(self.key, HELLO_DOMAIN, said)
+            welcome = expect(Welcome, intake.hello(self.name, sealed))
+            self.wanted_epoch = welcome.new_epoch
+            return welcome
 
-        return sync(
-            self.journal,
-            self.name,
-            self.acknowledged,
-            hello,
-            self.post(intake),
-            self.save,
-        )
+        shelf = JournalShelf(self.folder)
+        try:
+            return sync(
+                shelf,
+                self.name,
+                self.acknowledged,
+                hello,
+                self.post(intake, lambda seq: shelf.holding(seq).epoch),
+                self.save,
+            )
+        finally:
+            shelf.close()
 
     def push_to(self, intake: Intake, since: Head) -> Head:
+        """Send all that follows `since`, without a hello."""
         return push(self.journal, since, self.post(intake), self.save)
 
-    def post(self, intake: Intake) -> Callable[[Head, list[Entry]], Held]:
+    def post(
+        self, intake: Intake, epoch_of: Callable[[int], str] | None = None
+    ) -> Callable[[Head, list[Entry]], Held]:
+        """Return what sends a batch straight to a back office."""
+
         def post(before: Head, entries: list[Entry]) -> Held:
-            batch = make_batch(self.key, self.name, self.journal.epoch, before, entries)
-            return expect(Held, intake.take(batch))
+            epoch = epoch_of(entries[0].seq) if epoch_of else self.journal.epoch
+            batch = make_batch(self.key, self.name, epoch, before, entries)
+            held = expect(Held, intake.take(batch))
+            self.wanted_epoch = held.new_epoch
+            return held
 
         return post
 
@@ -162,3 +192,25 @@ def open_intake(store: Store, lane: Lane) -> Intake:
     enrol = Enrol(lane.name, lane.key.public, TOKEN)
     expect(Enrolled, intake.enrol(seal(lane.key, ENROL_DOMAIN, enrol), TOKEN))
     return intake
+
+
+def held_seqs(store: Store) -> list[int]:
+    """Return the numbers of all entries held, branch by branch."""
+    with store.reading() as connection:
+        return list(
+            connection.execute(
+                select(tables.entry.c.seq).order_by(
+                    tables.entry.c.branch_id, tables.entry.c.seq
+                )
+            ).scalars()
+        )
+
+
+def alarms(store: Store) -> list[str]:
+    """Return what the owner was told, oldest first."""
+    with store.reading() as connection:
+        return list(
+            connection.execute(
+                select(tables.alarm.c.what).order_by(tables.alarm.c.alarm_id)
+            ).scalars()
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import func, select
-from synced import NOON, Lane, open_intake
+from synced import NOON, Lane, alarms, held_seqs, open_intake
 
 from kiosk.backoffice import tables
 from kiosk.backoffice.intake import Intake
@@ -12,22 +12,6 @@ from kiosk.backoffice.store import Store
 from kiosk.records.chain import Entry, Head
 from kiosk.sync.push import SyncError, TooLarge, push, retry_seconds
 from kiosk.sync.wire import NOTHING, Held
-
-
-def held_seqs(store: Store) -> list[int]:
-    with store.reading() as connection:
-        return list(
-            connection.execute(
-                select(tables.entry.c.seq).order_by(
-                    tables.entry.c.branch_id, tables.entry.c.seq
-                )
-            ).scalars()
-        )
-
-
-def alarms(store: Store) -> list[str]:
-    with store.reading() as connection:
-        return list(connection.execute(select(tables.alarm.c.what)).scalars())
 
 
 def test_250_entries_are_three_batches(lane: Lane) -> None:
