@@ -152,12 +152,16 @@ class ControlServer:
                 link, _ = self._listener.accept()
             except OSError:
                 return
-            with link:
-                link.settimeout(ANSWER_SECONDS)
-                try:
-                    frames.send(link, self._answer(frames.receive(link)))
-                except OSError as error:
-                    log.warning("a control was cut short: %s", error)
+            # A control may wait for its device; others are heard meanwhile.
+            threading.Thread(target=self._serve, args=(link,), daemon=True).start()
+
+    def _serve(self, link: socket.socket) -> None:
+        with link:
+            link.settimeout(ANSWER_SECONDS)
+            try:
+                frames.send(link, self._answer(frames.receive(link)))
+            except OSError as error:
+                log.warning("a control was cut short: %s", error)
 
     def _answer(self, body: bytes) -> Answered:
         try:
