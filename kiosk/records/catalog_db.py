@@ -48,8 +48,11 @@ create virtual table word using fts5 (
 """
 
 _ITEM = "select body from item where item_id = ?"
-_BY_PLU = "select item_id, body from item where plu = ? order by item_id limit 1"
-_PAGE = "select item_id, body from item where page = ?"
+_BY_PLU = (
+    "select item_id, body from item where plu = ? and plu <> ''"
+    " order by item_id limit 1"
+)
+_PAGE = "select item_id, body from item where page = ? and page <> ''"
 _PAGES = "select distinct page from item where page <> '' order by page"
 _POPULAR = (
     "select item_id, body from popular join item using (item_id) order by rank limit ?"
