@@ -26,6 +26,7 @@ from hardware.scanner.camera_wire import (
     Unpacker,
 )
 from hardware.scanner.label import refusal
+from hardware.scanner.source import parse_source
 from hardware.scanner.tally import Tally
 from hardware.scanner.votes import HOLD_SECONDS, Votes
 
@@ -54,8 +55,10 @@ def camera_command(
     """Return the command of a camera process for `source`.
 
     `source` is `device:/dev/video0`, `video:FILE`, `folder:DIR` or `watch:DIR`;
-    each picture of a folder is shown for `shown_frames`.
+    each picture of a folder is shown for `shown_frames`. Raises `ValueError` where
+    it is none of these.
     """
+    parse_source(source)
     command = [sys.executable, "-m", "hardware.scanner.camera_process"]
     command += ["--source", source, "--frames-per-second", str(frames_per_second)]
     command += ["--shown-frames", str(shown_frames)]
@@ -194,6 +197,9 @@ class CameraScanner:
             case NoPicture(detail=detail):
                 self._tell(emit, DeviceState(Health.ABSENT, detail))
             case Frame():
+                # A lane that takes no label from an absent scanner must hear first
+                # that it is there.
+                self._tell(emit, self._tally.state(now))
                 for code in self._votes.take(message, now):
                     data = code.text.encode()
                     if cause := refusal(data):

@@ -21,7 +21,8 @@ import cv2
 
 from hardware.scanner.camera_wire import Frame, Message, NoPicture, pack
 from hardware.scanner.decode import decode
-from hardware.scanner.pictures import Source, SourceLost, frames, parse_source
+from hardware.scanner.pictures import SourceLost, frames
+from hardware.scanner.source import Source, parse_source
 
 # The readers' libraries map 440 MB, of which they use 65; a frame needs 20 more.
 MEMORY_BYTES = 1024 * 1024 * 1024
@@ -50,9 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while True:
             try:
                 _look(lane, asked.source, asked.loop, asked.shown_frames, pause)
-                _tell(lane, NoPicture("the pictures have ended"))
+                break
             except SourceLost as error:
                 _tell(lane, NoPicture(str(error)[:500]))
+            time.sleep(LOOK_AGAIN_SECONDS)
+        while True:
+            _tell(lane, NoPicture("the pictures have ended"))
             time.sleep(LOOK_AGAIN_SECONDS)
     except (BrokenPipeError, ConnectionResetError, TimeoutError):
         return 0

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hardware.scanner.source import Source
+
 Grey: TypeAlias = npt.NDArray[np.uint8]
 
 FRAME_SIZE = (1280, 720)
@@ -25,7 +27,6 @@ MOST_FILE_BYTES = 32 * 1024 * 1024
 MOST_PIXELS = 50_000_000
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm"})
-KINDS = ("device", "video", "folder", "watch")
 # What a camera shows of an empty scanning place.
 _EMPTY = 190
 
@@ -38,25 +39,6 @@ class Unreadable(msgspec.Struct, frozen=True):
     """A file that is no picture we take. `reason` is for the one who gave it."""
 
     reason: str
-
-
-class Source(msgspec.Struct, frozen=True):
-    """Where frames come from: `kind` is one of `KINDS`."""
-
-    kind: str
-    place: str
-
-
-def parse_source(text: str) -> Source:
-    """Read `device:/dev/video0`, `video:FILE`, `folder:DIR` or `watch:DIR`.
-
-    Raises `ValueError` in the words of who wrote the setting.
-    """
-    kind, colon, place = text.partition(":")
-    if kind not in KINDS or not colon or not place:
-        expected = ", ".join(f"{kind}:PATH" for kind in KINDS)
-        raise ValueError(f"camera source {text!r}: expected one of {expected}")
-    return Source(kind, place)
 
 
 def load_picture(path: Path) -> Grey | Unreadable:
