@@ -1,0 +1,137 @@
+"""From the lane's state to what the screen shows: pure, and every mode is met.
+
+No Kivy here and no sizes; no rule of selling either. What a button does is an event
+it posts or the screen's own next state, both named here.
+"""
+
+from __future__ import annotations
+
+from kiosk.domain.modes import core
+from kiosk.domain.state import (
+    Attending,
+    Closed,
+    Complete,
+    Declined,
+    Idle,
+    Intervention,
+    Lane,
+    OutcomeUnknown,
+    Paying,
+    PinEntry,
+    Scanning,
+    Training,
+    Weighing,
+)
+from kiosk.ui import checkout, shopping, staff
+from kiosk.ui.local import Local
+from kiosk.ui.scene import Scene
+from kiosk.ui.view import Banner, View
+from kiosk.ui.words import Words, words
+
+# More bars than this would push the screen away; the most important come first.
+_MOST_BANNERS = 3
+
+
+def present(lane: Lane, local: Local) -> View:
+    """Return what the screen must show now."""
+    inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
+    speech = words(inner.language)
+    scene = Scene(inner, local, speech, _banners(inner, speech)[:_MOST_BANNERS])
+    match inner.mode:
+        case Closed() as mode:
+            return checkout.closed(scene, mode)
+        case Idle() as mode:
+            return shopping.attract(scene, mode)
+        case Scanning() as mode:
+            return shopping.scanning(scene, mode)
+        case Weighing() as mode:
+            return shopping.weighing(scene, mode)
+        case Intervention() as mode:
+            return shopping.intervention(scene, mode)
+        case Paying() as mode:
+            return checkout.paying(scene, mode)
+        case OutcomeUnknown() as mode:
+            return checkout.unknown(scene, mode)
+        case Declined() as mode:
+            return checkout.declined(scene, mode)
+        case Complete() as mode:
+            return checkout.complete(scene, mode)
+        case PinEntry() as mode:
+            return staff.pin_entry(scene, mode)
+        case Attending() as mode:
+            return staff.attending(scene, mode)
+        case Training(lane=innermost):
+            return present(innermost, local)
+
+
+def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
+    """Return the bars that hold now, most important first."""
+    bars = []
+    mode = core(lane.mode)
+    is_selling = isinstance(mode, Scanning | Weighing | Declined | Paying)
+    if lane.is_training:
+        bars.append(
+            Banner("training", say.t("TRAINING: nothing is sold"), "training", "cap")
+        )
+    if (
+        lane.power == "battery"
+        and lane.power_stage >= 1
+        and not isinstance(mode, Closed)
+    ):
+        text = say.t("On battery power. Please finish and pay.")
+        if lane.power_stage >= 3:
+            text = say.t("On battery power. We will keep your basket.")
+        bars.append(Banner("battery", text, "warning", "battery"))
+    if lane.devices.get("terminal") == "absent" and is_selling:
+        bars.append(
+            Banner(
+                "terminal", say.t("Cards do not work at the moment."), "warning", "card"
+            )
+        )
+    if lane.called:
+        bars.append(Banner("called", say.t("Someone is coming."), "calm", "person"))
+    if not lane.is_online:
+        bars.append(
+            Banner(
+                "offline",
+                say.t("Offline: you can shop and pay as usual."),
+                "warning",
+                "offline",
+            )
+        )
+    if lane.pause and is_selling:
+        bars.append(
+            Banner(
+                "pause",
+                say.t("This checkout closes after your purchase."),
+                "calm",
+                "info",
+            )
+        )
+    if not lane.is_clock_trusted:
+        bars.append(
+            Banner(
+                "clock",
+                say.t("A colleague must confirm the date."),
+                "warning",
+                "clock",
+            )
+        )
+    if lane.devices.get("printer") == "absent" and (
+        is_selling or isinstance(mode, Idle)
+    ):
+        bars.append(
+            Banner(
+                "paper",
+                say.t("No printed receipts at the moment."),
+                "warning",
+                "receipt",
+            )
+        )
+    return tuple(bars)
+
+
+def is_timed(lane: Lane) -> bool:
+    """Does the lane wait here for a shopper or an attendant who may be gone?"""
+    inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
+    return isinstance(inner.mode, Scanning | Weighing | PinEntry | Attending)

@@ -1,0 +1,786 @@
+"""Views for attendants: the PIN pad, the menu, and each deed with its reason.
+
+What a role allows is decided by the lane; here only what makes sense is offered.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from kiosk.asked import PinGiven, ResumeAsked
+from kiosk.domain.attending import APPROVE, CLOSE, PRICE, SETTLE, VOID
+from kiosk.domain.basket import LineItem
+from kiosk.domain.events import (
+    AttendantLeft,
+    BasketSuspended,
+    DateConfirmed,
+    Event,
+    InterventionApproved,
+    InterventionRefused,
+    LaneClosed,
+    LaneOpened,
+    LineVoided,
+    PriceOverridden,
+    QuantityChanged,
+    ReprintAsked,
+    SaleReturned,
+    SaleVoided,
+    TenderSettled,
+    TrainingEnded,
+    TrainingStarted,
+)
+from kiosk.domain.modes import (
+    changeable_basket,
+    core,
+    intervention,
+    unattended,
+)
+from kiosk.domain.state import (
+    Attending,
+    Basket,
+    Closed,
+    Idle,
+    Intervention,
+    OutcomeUnknown,
+    PinCounter,
+    PinEntry,
+)
+from kiosk.domain.tender import Stage
+from kiosk.ui.local import Local
+from kiosk.ui.scene import Scene, line_choices
+from kiosk.ui.shopping import item_price, subject, waiting_rows
+from kiosk.ui.view import Button, Field, Layout, View
+from kiosk.ui.words import N, plain
+
+SHORTEST_PIN = 6
+
+ASKED: dict[str, str] = {
+    "age": N("Check the shopper's age"),
+    "item": N("Look at the item"),
+    "approvals": N("Please check before payment"),
+    "unknown_item": N("Unknown item"),
+    "maximum_quantity": N("More than the highest quantity"),
+    "void": N("The shopper wants to remove this"),
+    "void_sale": N("The shopper wants to leave without buying"),
+    "random_check": N("Random check of the basket"),
+    "help": N("The shopper asked for help"),
+    "scale_mismatch": N("The weight in the bagging area does not fit"),
+    "idle": N("The basket was left alone"),
+}
+
+# What is journaled as the reason, and what the attendant reads.
+REASONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "void": (
+        ("customer_wish", N("Shopper does not want it")),
+        ("scanned_twice", N("Scanned twice")),
+        ("wrong_price", N("Wrong price")),
+        ("damaged", N("Damaged")),
+        ("other", N("Other")),
+    ),
+    "void_sale": (
+        ("customer_left", N("Shopper left")),
+        ("customer_wish", N("Shopper does not want it")),
+        ("taken_to_till", N("Goes on at the till")),
+        ("other", N("Other")),
+    ),
+    "price": (
+        ("shelf_price", N("Shelf shows another price")),
+        ("reduced", N("Reduced sticker")),
+        ("damaged", N("Damaged")),
+        ("other", N("Other")),
+    ),
+    "return": (
+        ("goods_back", N("Goods came back")),
+        ("wrong_price", N("Wrong price")),
+        ("paid_twice", N("Paid twice")),
+        ("other", N("Other")),
+    ),
+    "settle": (
+        ("terminal_slip", N("Seen on the card reader's slip")),
+        ("terminal_journal", N("Seen in the card reader's journal")),
+        ("bank", N("Confirmed by the bank")),
+        ("shopper_shows", N("Shopper shows it on the phone")),
+        ("other", N("Other")),
+    ),
+}
+
+DECISIONS: dict[str, tuple[str, str, str]] = {
+    "paid": (N("Paid"), N("The card was charged: make it a sale"), "check"),
+    "not_paid": (N("Not paid"), N("The card was not charged: go on"), "card_no"),
+    "taken_at_till": (N("Taken at the till"), N("Paid there instead"), "till"),
+    "reverse": (N("Give the money back"), N("The card gets it back"), "undo"),
+}
+
+
+# -- signing on --------------------------------------------------------------
+
+
+def pin_entry(scene: Scene, mode: PinEntry) -> View:
+    """The number first, then the PIN, masked."""
+    t, local = scene.t, scene.local
+    if not local.panel:
+        next_step = Button(
+            "enter",
+            t("Next"),
+            kind="primary",
+            icon="check",
+            local=Local(panel="pin", number=local.number),
+        )
+        return scene.view(
+            "pin_number",
+            Layout.KEYS,
+            t("Staff"),
+            text=t("Your number"),
+            icon="person",
+            field=Field(local.number, t("Number")),
+            keys=scene.digits("number", 8),
+            buttons=(Button("back", t("Back"), icon="back", post=AttendantLeft()),),
+            primary=next_step if local.number else None,
+        )
+    trouble = {
+        "wrong": t("That was not right. Please try again."),
+        "locked": _locked(scene),
+        "checking": t("One moment, please"),
+    }.get(mode.trouble, "")
+    can_enter = len(local.pin) >= SHORTEST_PIN and mode.trouble != "checking"
+    enter = Button(
+        "enter",
+        t("Sign in"),
+        kind="primary",
+        icon="check",
+        post=PinGiven(local.number, local.pin),
+        local=Local(panel="pin", number=local.number),
+    )
+    return scene.view(
+        f"pin_{mode.trouble}" if mode.trouble else "pin",
+        Layout.KEYS,
+        t("Your PIN"),
+        text=trouble or t("Number {number}", number=local.number),
+        tone="alert" if mode.trouble in {"wrong", "locked"} else "",
+        icon="lock",
+        field=Field("•" * len(local.pin), t("6 digits or more"), is_masked=True),
+        keys=scene.digits("pin", 12),
+        buttons=(Button("back", t("Back"), icon="back", local=Local()),),
+        primary=enter if can_enter else None,
+    )
+
+
+def _locked(scene: Scene) -> str:
+    lane = scene.lane
+    counter = lane.pins.get(scene.local.number, PinCounter())
+    until_ms = max(counter.locked_until_ms, lane.lane_locked_until_ms)
+    return scene.t(
+        "Too many tries. Please wait until {time}.", time=scene.words.time(until_ms)
+    )
+
+
+# -- the menu ----------------------------------------------------------------
+
+
+def attending(scene: Scene, mode: Attending) -> View:
+    """What an attendant may do now, or the step they are at."""
+    basket = changeable_basket(mode)
+    match scene.local.panel:
+        case "lines" if basket:
+            return _lines(scene, basket)
+        case "line" if basket and (line := _chosen_line(scene, basket)):
+            return _line(scene, mode, line)
+        case "quantity" if basket and (line := _chosen_line(scene, basket)):
+            return _quantity(scene, mode, line)
+        case "price" if basket and (line := _chosen_line(scene, basket)):
+            return _price(scene, line)
+        case "reason":
+            return _reason(scene, mode)
+        case "check":
+            return _check(scene)
+        case "resume":
+            return _resume(scene, mode)
+        case "sales":
+            return _sales(scene)
+        case "sale":
+            return _sale(scene, mode)
+        case "settle":
+            return _settle(scene, mode)
+        case "decision":
+            return _decision(scene, mode)
+        case "reference":
+            return _reference(scene, mode)
+        case _:
+            return _menu(scene, mode, basket)
+
+
+def _menu(scene: Scene, mode: Attending, basket: Basket | None) -> View:
+    t = scene.t
+    asked = intervention(mode)
+    entry = scene.lane.attendant(mode.attendant)
+    name = plain(entry.name) if entry else mode.attendant
+    primary = None
+    buttons = [
+        Button("leave", t("Back to the shopper"), icon="back", post=AttendantLeft())
+    ]
+    if asked and APPROVE in mode.roles:
+        primary = Button(
+            "approve",
+            t("Approve"),
+            kind="primary",
+            icon="check",
+            post=InterventionApproved(asked.asked, mode.attendant, "seen"),
+            is_guarded=True,
+        )
+        buttons.append(
+            Button(
+                "refuse",
+                t("Refuse"),
+                kind="stop",
+                icon="clear",
+                post=InterventionRefused(asked.asked, mode.attendant, "refused"),
+                is_guarded=True,
+            )
+        )
+    return scene.view(
+        "attendant_approve" if asked else "attendant",
+        Layout.MENU,
+        t(ASKED.get(asked.reason, ASKED["help"]))
+        if asked
+        else t("Staff: {name}", name=name),
+        text=_about(scene, asked) if asked else _basket_words(scene, basket),
+        icon="person",
+        rows=waiting_rows(scene, asked) if asked else (),
+        choices=tuple(_deeds(scene, mode, basket)),
+        buttons=tuple(buttons),
+        primary=primary,
+    )
+
+
+def _about(scene: Scene, asked: Intervention) -> str:
+    return subject(scene, asked)
+
+
+def _basket_words(scene: Scene, basket: Basket | None) -> str:
+    if basket is None or not basket.standing:
+        return ""
+    total = scene.total(scene.lane.figures)
+    return f"{total.count} · {total.amount}"
+
+
+def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]:
+    """Return the menu's entries that make sense now."""
+    t, lane, roles = scene.t, scene.lane, mode.roles
+    below = unattended(mode)
+    deeds = []
+    if basket and basket.standing:
+        deeds.append(scene.opens("lines", t("Change a line"), "lines", icon="list"))
+        if VOID in roles:
+            deeds.append(
+                _asks_reason(scene, "void_sale", t("End without sale"), "clear")
+            )
+        if APPROVE in roles:
+            deeds.append(
+                Button(
+                    "suspend",
+                    t("Put basket aside"),
+                    icon="pause",
+                    post=BasketSuspended(mode.attendant, "attendant"),
+                )
+            )
+    if isinstance(below, Idle) and lane.suspended and APPROVE in roles:
+        deeds.append(
+            scene.opens(
+                "resume",
+                t("Take up a basket"),
+                "resume",
+                icon="bag",
+                detail=str(len(lane.suspended)),
+            )
+        )
+    items = _to_settle(scene, mode)
+    if items and SETTLE in roles:
+        deeds.append(
+            scene.opens(
+                "settle",
+                t("Open payments"),
+                "settle",
+                icon="card",
+                detail=str(len(items)),
+            )
+        )
+    deeds.append(scene.opens("check", t("Check a price"), "check", icon="tag"))
+    if lane.recent_sales:
+        deeds.append(scene.opens("sales", t("Paid sales"), "sales", icon="receipt"))
+    if not lane.is_clock_trusted and APPROVE in roles:
+        deeds.append(
+            Button(
+                "confirm_date",
+                t("Date is right"),
+                icon="clock",
+                post=DateConfirmed(mode.attendant),
+            )
+        )
+    if CLOSE in roles:
+        deeds += _lane_deeds(scene, mode, below)
+    return deeds
+
+
+def _lane_deeds(scene: Scene, mode: Attending, below: object) -> list[Button]:
+    t, who = scene.t, mode.attendant
+    if scene.lane.is_training:
+        return [
+            Button(
+                "end_training", t("End training"), icon="cap", post=TrainingEnded(who)
+            )
+        ]
+    deeds = []
+    if isinstance(below, Idle):
+        deeds.append(
+            Button(
+                "training", t("Start training"), icon="cap", post=TrainingStarted(who)
+            )
+        )
+    if isinstance(below, Closed) and below.cause in {"attendant", "day"}:
+        deeds.append(
+            Button(
+                "open_lane", t("Open this checkout"), icon="open", post=LaneOpened(who)
+            )
+        )
+    elif isinstance(below, Idle | Closed):
+        deeds.append(
+            Button(
+                "close_lane",
+                t("Close this checkout"),
+                icon="closed",
+                post=LaneClosed(who, "attendant"),
+            )
+        )
+    return deeds
+
+
+def _asks_reason(
+    scene: Scene, todo: str, label: str, icon: str, chosen: str = "", typed: str = ""
+) -> Button:
+    return Button(
+        todo,
+        label,
+        icon=icon,
+        local=Local(panel="reason", todo=todo, chosen=chosen, typed=typed),
+    )
+
+
+# -- lines -------------------------------------------------------------------
+
+
+def _chosen_line(scene: Scene, basket: Basket) -> LineItem | None:
+    chosen = scene.local.chosen
+    return basket.line(int(chosen)) if chosen.isdigit() else None
+
+
+def _lines(scene: Scene, basket: Basket) -> View:
+    t = scene.t
+    choices = [
+        Button(
+            f"line_{line.line_no}",
+            plain(line.named(scene.words.language)),
+            kind="row",
+            detail=scene.row(line, scene.currency).detail,
+            amount=scene.money(line.extended_minor),
+            local=Local(panel="line", chosen=str(line.line_no)),
+        )
+        for line in line_choices(scene, basket)
+    ]
+    shown, leaf = scene.page(choices)
+    return scene.view(
+        "attendant_lines",
+        Layout.CHOICES,
+        t("Change a line"),
+        text=t("Which item?"),
+        icon="list",
+        choices=shown,
+        buttons=(*leaf, scene.back()),
+    )
+
+
+def _line(scene: Scene, mode: Attending, line: LineItem) -> View:
+    t, chosen = scene.t, str(line.line_no)
+    deeds = []
+    if VOID in mode.roles:
+        deeds.append(_asks_reason(scene, "void", t("Remove the line"), "minus", chosen))
+        if not line.weighed and line.price_source != "label":
+            deeds.append(
+                Button(
+                    "quantity",
+                    t("Change quantity"),
+                    icon="plus",
+                    local=Local(panel="quantity", chosen=chosen),
+                )
+            )
+    if PRICE in mode.roles:
+        deeds.append(
+            Button(
+                "price",
+                t("Change price"),
+                icon="tag",
+                local=Local(panel="price", chosen=chosen),
+            )
+        )
+    row = scene.row(line, scene.currency)
+    return scene.view(
+        "attendant_line",
+        Layout.MENU,
+        row.name,
+        text=" · ".join(p for p in (row.detail, scene.money(line.extended_minor)) if p),
+        icon="list",
+        choices=tuple(deeds),
+        buttons=(scene.back("lines"),),
+    )
+
+
+def _quantity(scene: Scene, mode: Attending, line: LineItem) -> View:
+    t, typed = scene.t, int(scene.local.typed or 0)
+    enter = Button(
+        "enter",
+        t("OK"),
+        kind="primary",
+        icon="check",
+        post=QuantityChanged(line.line_no, typed, mode.attendant),
+        local=Local(),
+    )
+    return scene.view(
+        "attendant_quantity",
+        Layout.KEYS,
+        t("How many?"),
+        text=plain(line.named(scene.words.language)),
+        icon="plus",
+        field=Field(scene.local.typed, str(line.quantity)),
+        keys=scene.digits("typed", 2),
+        buttons=(scene.back("lines"),),
+        primary=enter if typed and typed != line.quantity else None,
+    )
+
+
+def _price(scene: Scene, line: LineItem) -> View:
+    t, typed = scene.t, scene.local.typed
+    minor = int(typed or 0)
+    old = scene.money(line.unit_price_minor)
+    per = t("{amount} / kg", amount=old) if line.weighed else old
+    enter = Button(
+        "enter",
+        t("Next"),
+        kind="primary",
+        icon="check",
+        local=Local(
+            panel="reason", todo="price", chosen=str(line.line_no), typed=typed
+        ),
+    )
+    return scene.view(
+        "attendant_price",
+        Layout.KEYS,
+        t("New price"),
+        text=plain(line.named(scene.words.language)),
+        icon="tag",
+        field=Field(scene.money(minor) if typed else "", per),
+        keys=scene.digits("typed", 6),
+        buttons=(scene.back("lines"),),
+        primary=enter if typed else None,
+    )
+
+
+# -- reasons -----------------------------------------------------------------
+
+
+def _reason(scene: Scene, mode: Attending) -> View:
+    t, local = scene.t, scene.local
+    group = "return" if local.todo in {"give_void", "give_refund"} else local.todo
+    is_settling = group in DECISIONS
+    choices = tuple(
+        Button(
+            f"reason_{code}",
+            t(label),
+            kind="row",
+            post=None if is_settling else _deed(mode, local, code),
+            local=replace(local, panel="reference", reason=code, typed="")
+            if is_settling
+            else Local(),
+        )
+        for code, label in REASONS.get("settle" if is_settling else group, ())
+    )
+    return scene.view(
+        f"attendant_reason_{group}",
+        Layout.CHOICES,
+        t("Why?"),
+        text=t("It is written down with your number."),
+        icon="list",
+        choices=choices,
+        buttons=(scene.back(),),
+    )
+
+
+def _deed(mode: Attending, local: Local, reason: str) -> Event | None:
+    """Return the event that a chosen reason completes."""
+    who = mode.attendant
+    match local.todo:
+        case "void":
+            return LineVoided(int(local.chosen), who, reason)
+        case "void_sale":
+            return SaleVoided(who, reason)
+        case "price":
+            return PriceOverridden(int(local.chosen), int(local.typed), who, reason)
+        case "give_void":
+            return SaleReturned(int(local.chosen), "void", who, reason)
+        case "give_refund":
+            return SaleReturned(int(local.chosen), "refund", who, reason)
+        case _:
+            return None
+
+
+# -- prices, baskets, sales --------------------------------------------------
+
+
+def _check(scene: Scene) -> View:
+    t, local = scene.t, scene.local
+    tiles = tuple(
+        Button(
+            f"price_{n}",
+            plain(
+                item.description.get(scene.words.language)
+                or next(iter(item.description.values()), item.item_id)
+            ),
+            kind="tile",
+            detail=item_price(scene, item) or t("no price"),
+            icon="tag",
+            local=local,
+        )
+        for n, item in enumerate(local.items)
+    )
+    text = t("Type the first letters of its name.")
+    if local.typed.strip():
+        text = t("Nothing found. Try fewer letters.")
+    return scene.view(
+        "attendant_check",
+        Layout.TILES,
+        t("Check a price"),
+        icon="tag",
+        field=Field(local.typed, t("For example APPLE")),
+        text="" if tiles else text,
+        choices=tiles,
+        keys=scene.letters(),
+        buttons=(scene.back(),),
+    )
+
+
+def _resume(scene: Scene, mode: Attending) -> View:
+    t = scene.t
+    choices = [
+        Button(
+            f"resume_{basket.suspended_seq}",
+            t("Basket {code}", code=basket.code),
+            kind="row",
+            icon="bag",
+            detail=f"{scene.words.time(basket.at_ms)} · {scene.count(basket.figures.count)}",
+            amount=scene.money(basket.figures.total_minor, basket.figures.currency),
+            post=ResumeAsked(basket.suspended_seq, mode.attendant),
+            local=Local(),
+        )
+        for basket in reversed(scene.lane.suspended)
+    ]
+    shown, leaf = scene.page(choices)
+    return scene.view(
+        "attendant_resume",
+        Layout.CHOICES,
+        t("Take up a basket"),
+        text="" if choices else t("No basket is waiting."),
+        icon="bag",
+        choices=shown,
+        buttons=(*leaf, scene.back()),
+    )
+
+
+def _sales(scene: Scene) -> View:
+    t = scene.t
+    choices = [
+        Button(
+            f"sale_{sale.sale_seq}",
+            t("Sale {number}", number=sale.sale_seq),
+            kind="row",
+            icon="receipt",
+            detail=f"{scene.words.time(sale.at_ms)} · {scene.count(sale.figures.count)}",
+            amount=scene.money(sale.figures.total_minor, sale.figures.currency),
+            local=Local(panel="sale", chosen=str(sale.sale_seq)),
+        )
+        for sale in reversed(scene.lane.recent_sales)
+    ]
+    shown, leaf = scene.page(choices)
+    return scene.view(
+        "attendant_sales",
+        Layout.CHOICES,
+        t("Paid sales"),
+        text=t("Which sale?") if choices else t("Nothing was sold yet."),
+        icon="receipt",
+        choices=shown,
+        buttons=(*leaf, scene.back()),
+    )
+
+
+def _sale(scene: Scene, mode: Attending) -> View:
+    t, chosen = scene.t, scene.local.chosen
+    sale = next((s for s in scene.lane.recent_sales if str(s.sale_seq) == chosen), None)
+    if sale is None:
+        return _sales(scene)
+    deeds = []
+    if APPROVE in mode.roles:
+        deeds.append(
+            Button(
+                "reprint",
+                t("Print again"),
+                icon="receipt",
+                post=ReprintAsked(sale.sale_seq, mode.attendant),
+            )
+        )
+    attempt = scene.lane.ledger.get(sale.attempt_id)
+    state = ""
+    if attempt and attempt.stage in {Stage.REVERSING, Stage.REFUNDING}:
+        state = t("Money is being given back")
+    elif attempt and attempt.stage in {Stage.REVERSED, Stage.REFUNDED}:
+        state = t("Money was given back")
+    elif VOID in mode.roles:
+        deeds.append(
+            Button(
+                "give_void",
+                t("Void the sale"),
+                icon="undo",
+                detail=t("same day"),
+                local=Local(panel="reason", todo="give_void", chosen=chosen),
+            )
+        )
+        deeds.append(
+            Button(
+                "give_refund",
+                t("Refund"),
+                icon="undo",
+                detail=t("later days"),
+                local=Local(panel="reason", todo="give_refund", chosen=chosen),
+            )
+        )
+    facts = (
+        scene.words.time(sale.at_ms),
+        scene.count(sale.figures.count),
+        scene.money(sale.figures.total_minor, sale.figures.currency),
+        state,
+    )
+    return scene.view(
+        "attendant_sale",
+        Layout.MENU,
+        t("Sale {number}", number=sale.sale_seq),
+        text=" · ".join(fact for fact in facts if fact),
+        icon="receipt",
+        choices=tuple(deeds),
+        buttons=(scene.back("sales"),),
+    )
+
+
+# -- open payments -----------------------------------------------------------
+
+
+def _to_settle(scene: Scene, mode: Attending) -> list[tuple[str, int, str, str]]:
+    """Return what a person must settle: attempt, amount, currency, why."""
+    waiting = [
+        (i.attempt_id, i.amount_minor, i.currency, i.why) for i in scene.lane.open_items
+    ]
+    match core(mode):
+        case OutcomeUnknown(tender=tender):
+            figures = tender.figures
+            waiting.insert(
+                0,
+                (tender.attempt_id, tender.amount_minor, figures.currency, "unknown"),
+            )
+        case _:
+            pass
+    return waiting
+
+
+WHY_OPEN: dict[str, str] = {
+    "unknown": N("The card reader has not answered"),
+    "found_late": N("Found after a restart"),
+    "nobody_waits": N("Approved after the end"),
+    "reversal_refused": N("The card reader would not give it back"),
+}
+
+
+def _settle(scene: Scene, mode: Attending) -> View:
+    t = scene.t
+    choices = [
+        Button(
+            f"settle_{n}",
+            attempt_id[-8:],
+            kind="row",
+            icon="card",
+            detail=t(WHY_OPEN.get(why, WHY_OPEN["unknown"])),
+            amount=scene.money(minor, currency),
+            local=Local(panel="decision", chosen=attempt_id),
+        )
+        for n, (attempt_id, minor, currency, why) in enumerate(_to_settle(scene, mode))
+    ]
+    shown, leaf = scene.page(choices)
+    return scene.view(
+        "attendant_settle",
+        Layout.CHOICES,
+        t("Open payments"),
+        text=t("Which payment?") if choices else t("Everything is settled."),
+        icon="card",
+        choices=shown,
+        buttons=(*leaf, scene.back()),
+    )
+
+
+def _decision(scene: Scene, mode: Attending) -> View:
+    t, chosen = scene.t, scene.local.chosen
+    item = next((i for i in scene.lane.open_items if i.attempt_id == chosen), None)
+    # An open item holds money that was taken: it becomes a sale or goes back.
+    decisions = ["paid", "not_paid", "taken_at_till"]
+    if item:
+        decisions = ["reverse", "taken_at_till"]
+        if item.tender:
+            decisions.insert(0, "paid")
+    choices = tuple(
+        Button(
+            f"decide_{decision}",
+            t(DECISIONS[decision][0]),
+            kind="row",
+            icon=DECISIONS[decision][2],
+            detail=t(DECISIONS[decision][1]),
+            local=Local(panel="reason", todo=decision, chosen=chosen),
+        )
+        for decision in decisions
+    )
+    return scene.view(
+        "attendant_decision",
+        Layout.CHOICES,
+        t("What happened?"),
+        text=t("Reference {code}", code=chosen[-8:]),
+        icon="card",
+        choices=choices,
+        buttons=(scene.back("settle"),),
+    )
+
+
+def _reference(scene: Scene, mode: Attending) -> View:
+    t, local = scene.t, scene.local
+    return scene.view(
+        "attendant_reference",
+        Layout.KEYS,
+        t("Receipt number"),
+        text=t("From the slip, if there is one."),
+        icon="receipt",
+        field=Field(local.typed, t("Number")),
+        keys=scene.digits("typed", 12),
+        buttons=(scene.back("settle"),),
+        primary=Button(
+            "enter",
+            t("Settle it"),
+            kind="primary",
+            icon="check",
+            post=TenderSettled(
+                local.chosen, local.todo, mode.attendant, local.reason, local.typed
+            ),
+            local=Local(),
+            is_guarded=True,
+        ),
+    )
