@@ -169,3 +169,17 @@ class ControlServer:
             return Answered(self._bench.tell(told.device, told.do, **told.details))
         except (ControlError, msgspec.MsgspecError, OSError) as error:
             return Answered(trouble=str(error))
+
+
+def bench_of(
+    devices: Mapping[str, object], options: Mapping[str, Mapping[str, object]]
+) -> SimulatedBench:
+    """Return a bench for a lane's devices, those in processes of their own included."""
+    bench = SimulatedBench()
+    for name, device in devices.items():
+        port_file = options.get(name, {}).get("port_file")
+        if isinstance(port_file, str):
+            bench.reach(name, Path(port_file))
+        else:
+            bench.add(name, device)
+    return bench

@@ -35,6 +35,7 @@ def main() -> None:
     terminal = PtyWire(printer).tty if asked.pty else ""
     control = ControlServer(bench)
     write_port_file(asked.port_file, PortFile(wire.port, control.port, terminal))
+    print("ready", flush=True)
     printer.wait_until_stopped()
 
 

@@ -270,6 +270,7 @@ def main() -> None:
     bench.add("terminal", terminal)
     control = ControlServer(bench)
     write_port_file(asked.port_file, PortFile(terminal.port, control.port))
+    print("ready", flush=True)
     terminal.run()
 
 

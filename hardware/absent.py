@@ -1,0 +1,46 @@
+"""Devices that a lane does not have: they keep their port and do nothing.
+
+They say nothing either: what was never there cannot go missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hardware.ports import DeviceState, Light, Power, Weight
+
+
+class NoScale:
+    """A lane without a scale."""
+
+    def open(self, emit: Callable[[Weight | DeviceState], None]) -> None:
+        """Nothing to weigh with."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class NoUps:
+    """A lane without a battery: the journal alone protects it."""
+
+    def open(self, emit: Callable[[Power | DeviceState], None]) -> None:
+        """Nothing to watch."""
+
+    def order_shutdown(self) -> None:
+        """Nobody to ask."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class NoLight:
+    """A lane without a light."""
+
+    def open(self, emit: Callable[[DeviceState], None]) -> None:
+        """Nothing to find."""
+
+    def show(self, light: Light) -> None:
+        """Nothing to show it with."""
+
+    def close(self) -> None:
+        """Nothing to switch off."""
