@@ -52,9 +52,7 @@ def allocate(amount: int, weights: Sequence[int]) -> list[int]:
     shares = [amount * weight // total for weight in weights]
     left = amount - sum(shares)
     if left:
-        by_remainder = sorted(
-            range(len(weights)), key=lambda place: -(amount * weights[place] % total)
-        )
-        for place in by_remainder[:left]:
+        rests = [-(amount * weight % total) for weight in weights]
+        for place in sorted(range(len(weights)), key=rests.__getitem__)[:left]:
             shares[place] += 1
     return shares

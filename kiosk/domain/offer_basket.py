@@ -7,10 +7,11 @@ that leaves the shopper less to pay than amounts first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from kiosk.domain.basket import LineItem
 from kiosk.domain.money import allocate, divide_half_up
-from kiosk.domain.promotion import BasketOffer, takes
+from kiosk.domain.promotion import BasketOffer, names_goods, takes
 from kiosk.domain.tax import MILLION
 
 
@@ -22,22 +23,22 @@ def by_basket(
     `offers` come in the order of their ids, which decides between equals. `left` is
     what is still to pay for each line.
     """
-    goods = [line for line in sold if not line.is_deposit and line.extended_minor > 0]
     left = dict(left)
+    goods = [line for line in sold if not line.is_deposit and line.extended_minor > 0]
+    # Equal remainders are served by what lines are, not by when they were scanned.
+    goods.sort(key=lambda line: left[line.line_no])
+    goods.sort(key=_CONTENT)
     alone = [offer for offer in offers if not offer.stackable]
     chosen = sorted(
         (offer for offer in offers if offer.stackable),
         key=lambda offer: (not offer.off_ppm, offer.offer_id),
     )
     if alone:
-        best = max(alone, key=lambda offer: _off(offer, _for(offer, goods), left))
-        chosen.insert(0, best)
+        chosen.insert(0, max(alone, key=lambda o: _off(o, _for(o, goods), left)))
     given = []
     for offer in chosen:
         lines = _for(offer, goods)
         if off_minor := _off(offer, lines, left):
-            # Equal remainders are served by what the lines are, not by their place.
-            lines.sort(key=lambda line: (*_content(line), left[line.line_no]))
             shares = allocate(off_minor, [left[line.line_no] for line in lines])
             taken = {line.line_no: n for line, n in zip(lines, shares) if n}
             for line_no, share in taken.items():
@@ -46,18 +47,19 @@ def by_basket(
     return given
 
 
-def _for(offer: BasketOffer, goods: Sequence[LineItem]) -> list[LineItem]:
+_CONTENT = attrgetter("item_id", "tax_class", "extended_minor", "quantity")
+
+
+def _for(offer: BasketOffer, goods: list[LineItem]) -> list[LineItem]:
+    if not names_goods(offer):
+        return goods
     return [line for line in goods if takes(offer, line.item_id, line.offer_groups)]
 
 
-def _off(offer: BasketOffer, lines: Iterable[LineItem], left: Mapping[int, int]) -> int:
-    if sum(line.extended_minor for line in lines) < offer.from_minor:
+def _off(offer: BasketOffer, lines: Sequence[LineItem], left: Mapping[int, int]) -> int:
+    if sum([line.extended_minor for line in lines]) < offer.from_minor:
         return 0
-    rest = sum(left[line.line_no] for line in lines)
+    rest = sum([left[line.line_no] for line in lines])
     if offer.off_ppm:
         return divide_half_up(rest * offer.off_ppm, MILLION)
     return min(offer.off_minor, rest)
-
-
-def _content(line: LineItem) -> tuple[str, str, int, int]:
-    return (line.item_id, line.tax_class, line.extended_minor, line.quantity)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, islice, permutations, product
 from typing import TypeAlias
 
 from kiosk.domain.money import divide_half_up
@@ -29,6 +29,8 @@ from kiosk.domain.tax import MILLION
 # The search is exact up to here: a basket of more is answered in milliseconds only
 # by a rule of thumb.
 EXACT_UNITS = 12
+# All orders of four parts; no bundle sold has more that want the same goods.
+_MOST_ORDERS = 24
 
 # An offer as goods can have it: its place among the offers and, where only pieces of
 # the same item go together, that item. A link is a deal's part that a kind can fill.
@@ -55,17 +57,20 @@ class Kind:
     order: tuple[int, str, int, str, tuple[str, ...]]
 
 
+# So many pieces, of the kinds of these numbers.
+Filling: TypeAlias = tuple[int, tuple[int, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Deal:
     """An offer as one group of kinds can have it.
 
-    `place` is the offer's. `parts` are (pieces, numbers of the kinds that can fill
-    them). `uses` is how often it may be given, at most.
+    `place` is the offer's; `uses` is how often it may be given, at most.
     """
 
     place: int
     offer: UnitOffer
-    parts: tuple[tuple[int, tuple[int, ...]], ...]
+    parts: tuple[Filling, ...]
     uses: int
 
 
@@ -166,20 +171,28 @@ def _candidates(
             if numbers := _take(pieces, there[start:], left):
                 yield tuple(numbers)
         return
-    rest = list(left)
-    taken: list[int] = []
-    for pieces, fitting in deal.parts:
-        dearest = sorted(
-            fitting,
-            key=lambda number: kinds[number].base_minor - kinds[number].price_minor,
-        )
-        numbers = _take(pieces, dearest, rest)
-        if not numbers:
-            return
-        for number in numbers:
-            rest[number] -= 1
-        taken += numbers
-    yield tuple(sorted(taken))
+    orders: Iterator[tuple[Filling, ...]] = iter([deal.parts])
+    if len({n for _, fitting in deal.parts for n in fitting}) < sum(
+        len(fitting) for _, fitting in deal.parts
+    ):
+        # Parts that want the same goods: one may leave nothing for another.
+        orders = islice(permutations(deal.parts), _MOST_ORDERS)
+    for parts in orders:
+        rest = list(left)
+        taken: list[int] = []
+        for pieces, fitting in parts:
+            dearest = sorted(
+                fitting,
+                key=lambda number: kinds[number].base_minor - kinds[number].price_minor,
+            )
+            numbers = _take(pieces, dearest, rest)
+            if not numbers:
+                break
+            for number in numbers:
+                rest[number] -= 1
+            taken += numbers
+        else:
+            yield tuple(sorted(taken))
 
 
 def _take(pieces: int, fitting: Sequence[int], left: Sequence[int]) -> list[int]:

@@ -234,9 +234,7 @@ def names_goods(about: Naming) -> bool:
 
 
 def takes(offer: BasketOffer, item_id: str, offer_groups: tuple[str, ...]) -> bool:
-    """Does an offer by the basket count goods of this name and these groups?"""
-    if not names_goods(offer):
-        return True
+    """Does an offer name goods of this name or one of these groups?"""
     return item_id in offer.item_ids or not set(offer.offer_groups).isdisjoint(
         offer_groups
     )
