@@ -84,6 +84,7 @@ class LaneApp(App):
         """Make the one screen."""
         self._thread = threading.get_ident()
         textures.register_fonts()
+        EventLoop.ensure_window()
         window = EventLoop.window
         window.clearcolor = rgba(THEME.background)
         window.bind(on_flip=self._flipped)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from kiosk.domain.events import (
     BackPressed,
-    HelpPressed,
     PayPressed,
     ReceiptChosen,
 )
@@ -173,12 +172,6 @@ def declined(scene: Scene, mode: Declined) -> View:
         icon="card_no",
         buttons=(
             Button("back", t("Back to my items"), icon="back", post=BackPressed()),
-            Button(
-                "call",
-                t("Call a colleague"),
-                icon="person",
-                post=HelpPressed("payment"),
-            ),
         ),
         primary=Button(
             "pay",
@@ -188,7 +181,7 @@ def declined(scene: Scene, mode: Declined) -> View:
             post=PayPressed(),
             is_guarded=True,
         ),
-        footer=scene.footer(staff=True),
+        footer=scene.footer(help_topic="payment"),
     )
 
 
@@ -303,7 +296,7 @@ def _receipt_choices(scene: Scene) -> tuple[Button, ...]:
             Button(
                 "receipt_none",
                 t("No receipt"),
-                icon="leaf",
+                icon="receipt_no",
                 kind="big",
                 post=ReceiptChosen("none"),
             )
@@ -348,7 +341,7 @@ def closed(scene: Scene, mode: Closed) -> View:
         t(title),
         text=t(text),
         detail=detail,
-        icon="battery" if mode.cause == "battery" else "closed",
+        icon={"battery": "battery", "starting": "clock"}.get(mode.cause, "closed"),
         footer=scene.footer(
             help_topic="" if mode.cause == "starting" else "other",
             staff=mode.cause != "starting",

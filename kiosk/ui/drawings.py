@@ -150,10 +150,10 @@ def _card(p: Pen) -> None:
 
 
 def _tap_card(p: Pen) -> None:
-    p.box((6, 40, 62, 80), r=7, w=6)
-    p.box((8, 51, 60, 59), r=0, w=0)
+    p.box((4, 44, 62, 86), r=7, w=6)
+    p.box((6, 56, 60, 64), r=0, w=0)
     for r in (14, 27, 40):
-        p.arc(54, 30, r, -52, 52, w=6)
+        p.arc(50, 36, r, -58, 40, w=6)
 
 
 def _card_no(p: Pen) -> None:
@@ -420,15 +420,10 @@ def _qr(p: Pen) -> None:
         p.box((x, y, x + 8, y + 8), r=1, w=0)
 
 
-def _leaf(p: Pen) -> None:
-    p.draw.pieslice([p._at(v) for v in (-24, 14, 84, 122)], 270, 360, fill=p.colour)
-    p.draw.pieslice([p._at(v) for v in (30, -40, 138, 68)], 90, 180, fill=p.colour)
-    p.draw.polygon(
-        [(p._at(x), p._at(y)) for x, y in ((30, 14), (84, 68))]
-        + [(p._at(57), p._at(41))],
-        fill=p.colour,
-    )
-    p.line((22, 84), (56, 42), w=6)
+def _receipt_no(p: Pen) -> None:
+    _receipt(p)
+    p.line((8, 12), (92, 90), w=17, colour="#FFFFFF")
+    p.line((8, 12), (92, 90), w=7)
 
 
 ICONS: dict[str, Callable[[Pen], None]] = {
@@ -473,7 +468,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "till": _till,
     "undo": _undo,
     "qr": _qr,
-    "leaf": _leaf,
+    "receipt_no": _receipt_no,
 }
 
 
@@ -576,7 +571,7 @@ def _cucumber(p: Pen) -> None:
 def _grape(p: Pen) -> None:
     for row, count in enumerate((4, 3, 4, 3, 2, 1)):
         for n in range(count):
-            x, y = 50 + (n - (count - 1) / 2) * 19, 28 + row * 13
+            x, y = 50 + (n - (count - 1) / 2) * 19, 28 + row * 11.5
             p.dot(x, y, 10.5, "#6D4A91")
             p.dot(x - 3, y - 3, 3, "#9A7BBB")
     _leafed(p, 50, 22)
@@ -613,9 +608,11 @@ def _pineapple(p: Pen) -> None:
     for x in (30, 40, 50, 60, 70):
         p.line((50, 38), (x, 8 + abs(50 - x) * 0.5), w=7, colour="#4F8C3F")
     p.oval((22, 32, 78, 96), "#DDA436")
-    for n in range(-2, 3):
-        p.line((36 + n * 11, 40), (64 + n * 9, 88), w=2, colour="#A87522")
-        p.line((64 + n * 11, 40), (36 + n * 9, 88), w=2, colour="#A87522")
+    for row in range(5):
+        for n in range(-2, 3):
+            seed_x, y = 50 + (n + row % 2 / 2) * 12, 42 + row * 11
+            if ((seed_x - 50) / 25) ** 2 + ((y - 64) / 29) ** 2 < 1:
+                p.dot(seed_x, y, 2.6, "#A87522")
 
 
 def _loaf(p: Pen) -> None:

@@ -54,6 +54,8 @@ def prepare() -> None:
         # Drivers report 60 or 96 dpi as they please; sizes here are millimetres.
         "KIVY_METRICS_DENSITY": "1",
         "KIVY_DPI": "96",
+        # Kivy logs through ours, and leaves stderr and the root logger alone.
+        "KIVY_LOG_MODE": "PYTHON",
         "KIVY_CLIPBOARD": "dummy",
         "KIVY_TEXT": "sdl2",
         "KIVY_WINDOW": "sdl2",
@@ -62,8 +64,6 @@ def prepare() -> None:
     }
     for name, value in fixed.items():
         os.environ.setdefault(name, value)
-    # Kivy's start-up chatter is no fact a technician needs; warnings stay.
-    os.environ.setdefault("KCFG_KIVY_LOG_LEVEL", "warning")
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("SDL_VIDEODRIVER", "offscreen")
 

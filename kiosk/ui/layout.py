@@ -88,8 +88,13 @@ class _Arrangement:
             self.c.button(cells[slot], button, self.theme.small)
 
     def _grid(self, box: Box, buttons: Sequence[Button], columns: int) -> None:
+        """Buttons in a grid; one that would stand alone takes the whole first row."""
         rows = -(-len(buttons) // columns)
         cells = box.grid(columns, rows, self.gap)
+        if columns == 2 and len(buttons) % 2:
+            first, second = cells[:2]
+            wide = Box(first.x, first.y, second.x + second.w - first.x, first.h)
+            cells = [wide, *cells[2:]]
         for cell, button in zip(cells, buttons):
             self.c.button(cell, button)
 
@@ -97,11 +102,13 @@ class _Arrangement:
         """The drawing, the question and what belongs to it, in the middle of a box."""
         view, t, c = self.view, self.theme, self.c
         room = box.w if not self.is_wide else box.w - 4
-        title_cap = t.title if not self.is_wide else 8
+        # Portrait has the height, and is read standing: messages may be large.
+        large = 1.18 if view.layout is Layout.MESSAGE and not self.is_wide else 1.0
+        title_cap = t.title * large if not self.is_wide else 8
         sizes = {
             "title": (view.title, title_cap, True, "ink"),
-            "big": (view.big, t.total, True, "ink"),
-            "text": (view.text, t.prompt - 0.8, False, "ink"),
+            "big": (view.big, t.total * large, True, "ink"),
+            "text": (view.text, (t.prompt - 0.8) * large, False, "ink"),
             "detail": (view.detail, t.body, False, "muted"),
         }
         if self.view.layout is Layout.WELCOME:
@@ -121,18 +128,19 @@ class _Arrangement:
         }
         gap = 4.0
         words = sum(h + gap for h in heights.values() if h)
-        row_h = 17.0
+        row_h = 20.0
         most_rows = max(0, int((box.h - words) // row_h))
         rows = view.rows[:most_rows] if view.layout is not Layout.BASKET else ()
-        words += len(rows) * row_h
-        pictures_h = 44.0 if view.pictures else 0.0
+        words += len(rows) * row_h + (gap if rows else 0)
+        pictures_h = 46.0 if view.pictures and box.h - words > 46 else 0.0
         words += pictures_h
         spare = box.h - words
         side = 0.0
         if view.qr:
             side = min(90.0, spare - gap, room)
         elif view.icon:
-            side = min(76.0 if not self.is_wide else 58.0, spare - gap * 2, room * 0.5)
+            most = 58.0 if self.is_wide else 76.0 * large**2
+            side = min(most, spare - gap * 2, room * 0.5)
             if side < 22:
                 side = 0.0
         total = words + (side + gap * 2 if side else 0)
@@ -150,6 +158,7 @@ class _Arrangement:
             at = Box(box.x + (box.w - room) / 2, y, room, heights[key] + 0.5)
             c.words(key, at, text, cap, bold=bold, colour=colour, align="center")
             y += heights[key] + gap
+        y += gap if rows else 0
         for n, row in enumerate(rows):
             at = Box(box.x + 4, y, box.w - 8, row_h - 2)
             button = Button(
@@ -163,8 +172,8 @@ class _Arrangement:
                 )
             )
             y += row_h
-        if view.pictures:
-            self._pictures(Box(box.x, y, box.w, pictures_h - 4))
+        if pictures_h:
+            self._pictures(Box(box.x, y + 6, box.w, pictures_h - 6))
 
     def _pictures(self, box: Box) -> None:
         count = len(self.view.pictures)
@@ -185,7 +194,7 @@ class _Arrangement:
                                 side * 0.78, side * 0.78
                             ),
                             icon,
-                            "green",
+                            "green" if self.view.tone == "good" else "blue",
                         ),
                         *self.c.inks(
                             Box(0, label.y - cell.y, cell.w, label.h),
@@ -277,12 +286,15 @@ class _Arrangement:
         if view.primary:
             pay, self.body = self.body.bottom(30 if self.is_wide else 36, gap + 1)
             self.c.button(pay, view.primary, 8)
+        if self.is_wide:
+            # The total begins where the list begins.
+            _, self.body = self.body.top(16, 3)
         rows = -(-len(view.buttons) // 2)
         height = 22 if self.is_wide else 23
         grid, self.body = self.body.bottom(rows * height + (rows - 1) * gap, gap + 1)
         self._grid(grid, view.buttons, 2)
         if view.total:
-            need = 34 if not self.is_wide else min(40.0, self.body.h)
+            need = 34 if not self.is_wide else self.body.h
             total, self.body = self.body.bottom(need, gap + 1)
             self._total(total)
         area = left if self.is_wide else self.body
@@ -349,11 +361,11 @@ class _Arrangement:
         is_long = len(view.rows) * self.theme.row > inner.h
         if is_long:
             rail, inner = inner.right(17, 1)
-            say = words(view.language).t
+            spoken = words(view.language)
             up, down = rail.inset(1, 1).top(18)[0], rail.inset(1, 1).bottom(18)[0]
-            c.button(up, Button("list_up", "", say("Up"), kind="key", icon="up"))
+            c.button(up, Button("list_up", "", spoken.t("Up"), kind="key", icon="up"))
             c.button(
-                down, Button("list_down", "", say("Down"), kind="key", icon="down")
+                down, Button("list_down", "", spoken.t("Down"), kind="key", icon="down")
             )
         c.pieces.append(
             Piece(
@@ -466,7 +478,7 @@ class _Arrangement:
         slots = 6 if view.keys else 12
         rows = slots // columns
         height = min(rest.h, rows * 78.0 + (rows - 1) * gap)
-        area = rest.top(height)[0] if view.keys else rest.bottom(height)[0]
+        area = rest.top(height)[0]
         for cell, button in zip(area.grid(columns, rows, gap), view.choices):
             self.c.button(cell, button)
 
@@ -500,7 +512,7 @@ class _Arrangement:
         else:
             self._footer()
             if view.buttons:
-                columns = min(2, len(view.buttons))
+                columns = min(3 if len(view.buttons) == 3 else 2, len(view.buttons))
                 rows = -(-len(view.buttons) // columns)
                 low, self.body = self.body.bottom(rows * 22 + (rows - 1) * gap, gap + 2)
                 self._grid(low, view.buttons, columns)
@@ -563,7 +575,14 @@ class _Arrangement:
 
     def _notice(self, area: Box, card: Card) -> None:
         """A polite word over the lower part of the list, not a wall."""
-        at = area.bottom(min(area.h, 46.0 if self.is_wide else 56.0))[0]
+        c, t = self.c, self.theme
+        room = area.w - 10 - 38 - 18
+        need = (
+            c.height(card.title, room, t.body + 0.6, bold=True)
+            + c.height(card.text, room, t.body)
+            + 14
+        )
+        at = area.bottom(min(area.h, max(need, 46.0)))[0]
         self._card(at, card, "amber_soft", "amber")
 
     def _card(self, at: Box, card: Card, fill: str, border: str) -> None:
@@ -574,13 +593,13 @@ class _Arrangement:
             inner = inner.left(inner.w - 34 - 4)[0]
         icon, inner = inner.left(13, 5)
         title_h = min(
-            inner.h * 0.55, c.height(card.title, inner.w, t.body + 1, bold=True) + 0.5
+            inner.h * 0.6, c.height(card.title, inner.w, t.body + 0.6, bold=True) + 0.5
         )
         text_h = min(inner.h - title_h - 2, c.height(card.text, inner.w, t.body) + 0.5)
         y = inner.y + (inner.h - title_h - text_h - 2) / 2
         parts: list[Ink | Art] = [c.art(icon, card.icon, "ink")]
         parts += c.inks(
-            Box(inner.x, y, inner.w, title_h), card.title, t.body + 1, bold=True
+            Box(inner.x, y, inner.w, title_h), card.title, t.body + 0.6, bold=True
         )
         if card.text:
             parts += c.inks(

@@ -91,14 +91,10 @@ def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
     if lane.called:
         bars.append(Banner("called", say.t("Someone is coming."), "calm", "person"))
     if not lane.is_online:
-        bars.append(
-            Banner(
-                "offline",
-                say.t("Offline: you can shop and pay as usual."),
-                "warning",
-                "offline",
-            )
-        )
+        text = say.t("Offline: you can shop and pay as usual.")
+        if lane.devices.get("terminal") == "absent":
+            text = say.t("Offline: you can go on scanning.")
+        bars.append(Banner("offline", text, "warning", "offline"))
     if lane.pause and is_selling:
         bars.append(
             Banner(

@@ -41,6 +41,7 @@ class Screen(Widget):
         self._touches = Touches()
         self._shown: dict[str, Shown] = {}
         self._held: dict[object, Press] = {}
+        self._dragged: dict[object, Rows] = {}
 
     # -- showing -----------------------------------------------------------
 
@@ -85,13 +86,15 @@ class Screen(Widget):
             for press in self._held.values():
                 press.press(False)
             self._held.clear()
+            self._dragged.clear()
             return True
         hit = self._under(touch)
         if isinstance(hit, Press):
             self._held[touch.uid] = hit
             hit.press(True)
         elif isinstance(hit, Rows):
-            hit.on_touch_down(touch)
+            hit.take(touch.y)
+            self._dragged[touch.uid] = hit
         return True
 
     def on_touch_move(self, touch: Any) -> bool:
@@ -100,8 +103,8 @@ class Screen(Widget):
         if held is not None and not held.collide_point(*touch.pos):
             held.press(False)
             del self._held[touch.uid]
-        elif held is None:
-            super().on_touch_move(touch)
+        elif touch.uid in self._dragged:
+            self._dragged[touch.uid].drag(touch.y)
         return True
 
     def on_touch_up(self, touch: Any) -> bool:
@@ -109,8 +112,8 @@ class Screen(Widget):
         now = self._now()
         is_tap = self._touches.up(touch.uid, now)
         held = self._held.pop(touch.uid, None)
+        self._dragged.pop(touch.uid, None)
         if held is None:
-            super().on_touch_up(touch)
             return True
         held.press(False)
         button = held.piece.button if held.piece else None

@@ -185,6 +185,7 @@ def attract(scene: Scene, mode: Idle) -> View:
         return languages(scene)
     lane, t = scene.lane, scene.t
     codes = scene.languages if len(scene.languages) > 1 else ()
+    store = lane.rules.store[0] if lane.rules and lane.rules.store else ""
     shown = codes[:LANGUAGES_AT_ONCE]
     buttons = [
         Button(
@@ -195,10 +196,6 @@ def attract(scene: Scene, mode: Idle) -> View:
         )
         for code in shown
     ]
-    if len(codes) > len(shown):
-        buttons.append(
-            scene.opens("languages", t("More languages"), "languages", icon="globe")
-        )
     kept = [s for s in lane.suspended if resumes_alone(lane, s, lane.last_ms)]
     if kept:
         last = kept[-1]
@@ -211,16 +208,25 @@ def attract(scene: Scene, mode: Idle) -> View:
                 post=ResumeAsked(last.suspended_seq),
             ),
         )
+    more = {"languages"} if len(codes) > len(shown) else set()
     footer = tuple(
-        b for b in scene.footer(help_topic="other") if not b.name.startswith("lang")
+        b
+        for b in scene.footer(help_topic="other")
+        if not b.name.startswith("lang") or b.name in more
     )
     return scene.view(
         "attract",
         Layout.WELCOME,
         t("Welcome"),
+        big=plain(store),
         text=t("Scan your first item to start"),
         detail=t("Card and phone only. No cash at this checkout."),
         icon="scan",
+        pictures=(
+            ("scan", t("Scan")),
+            ("tap_card", t("Pay")),
+            ("bag", t("Take it home")),
+        ),
         card=_notice(scene, mode.notice, ""),
         buttons=tuple(buttons),
         primary=Button(
@@ -236,7 +242,8 @@ def languages(scene: Scene) -> View:
         Button(
             f"lang_{code}",
             own_name(code),
-            kind="chosen" if code == scene.words.language else "row",
+            kind="row",
+            icon="check" if code == scene.words.language else "globe",
             post=LanguageChosen(code),
             local=Local(),
         )
@@ -429,8 +436,8 @@ def _finders(scene: Scene, here: str) -> tuple[Button, ...]:
     t = scene.t
     ways = (
         scene.opens("produce", t("Pictures"), "produce", icon="apple"),
-        scene.opens("search", t("Search by name"), "search", icon="search"),
-        scene.opens("code", t("Type a number"), "code", icon="keypad"),
+        scene.opens("search", t("Search"), "search", icon="search"),
+        scene.opens("code", t("Number"), "code", icon="keypad"),
     )
     return (scene.back(), *(way for way in ways if way.name != here))
 

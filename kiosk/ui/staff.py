@@ -48,7 +48,7 @@ from kiosk.domain.state import (
 from kiosk.domain.tender import Stage
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene, line_choices
-from kiosk.ui.shopping import item_price, subject, waiting_rows
+from kiosk.ui.shopping import item_price, picture, subject, waiting_rows
 from kiosk.ui.view import Button, Field, Layout, View
 from kiosk.ui.words import N, plain
 
@@ -545,7 +545,7 @@ def _check(scene: Scene) -> View:
             ),
             kind="tile",
             detail=item_price(scene, item) or t("no price"),
-            icon="tag",
+            icon=picture(item),
             local=local,
         )
         for n, item in enumerate(local.items)

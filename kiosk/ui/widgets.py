@@ -11,14 +11,12 @@ from kivy.clock import Clock
 from kivy.graphics import (
     BorderImage,
     Color,
+    InstructionGroup,
     PopMatrix,
     PushMatrix,
     Rectangle,
     Translate,
 )
-from kivy.uix.recycleboxlayout import RecycleBoxLayout
-from kivy.uix.recycleview import RecycleView
-from kivy.uix.recycleview.views import RecycleDataViewBehavior
 from kivy.uix.widget import Widget
 
 from kiosk.ui import textures
@@ -128,114 +126,128 @@ class Meter(Slab):
         return True
 
 
-class RowView(RecycleDataViewBehavior, Widget):
-    """One line of the list."""
+class Line:
+    """One row of the list as drawn. It is moved without being drawn anew."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self) -> None:
         self.row: Row | None = None
+        self.parts: tuple[Ink, ...] = ()
         self._shown: tuple[object, ...] = ()
-        self._drawn: list[tuple[Any, Any]] = []
-        with self.canvas:
-            PushMatrix()
-            self._at = Translate()
-            self._back_colour = Color(1, 1, 1, 0)
-            self._back = Rectangle()
-            self._line_colour = Color(*rgba(THEME.hairline))
-            self._line = Rectangle(pos=(0, 0))
-            # count, name, detail, amount
-            self._drawn = [(Color(), Rectangle()) for _ in range(4)]
-            PopMatrix()
-        self.fbind("pos", self._moved)
+        self.group = InstructionGroup()
+        self._at = Translate()
+        self._back_colour, self._back = Color(1, 1, 1, 0), Rectangle()
+        self._rule = Rectangle()
+        # count, name, detail, amount
+        self._drawn = [(Color(), Rectangle()) for _ in range(4)]
+        for instruction in (
+            PushMatrix(),
+            self._at,
+            self._back_colour,
+            self._back,
+            Color(*rgba(THEME.hairline)),
+            self._rule,
+            *(each for pair in self._drawn for each in pair),
+            PopMatrix(),
+        ):
+            self.group.add(instruction)
 
-    def _moved(self, *_: object) -> None:
-        self._at.xy = self.pos
-
-    def refresh_view_attrs(self, view: Rows, index: int, data: dict[str, Row]) -> None:
-        """Show the line that now stands here."""
-        self.show(data["row"], index == view.newest, view.width, view.row_px)
-
-    def show(self, row: Row, is_newest: bool, width: float, height: int) -> None:
-        """Draw a line, if it is not the one drawn already."""
+    def show(self, row: Row, is_newest: bool, width: int, height: int) -> None:
+        """Draw a row, if it is not the one drawn already."""
         shown = (row, is_newest, width, height)
         if shown == self._shown:
             return
         self._shown, self.row = shown, row
         self._back.size = (width, height)
         self._back_colour.rgba = rgba(THEME.blue_soft) if is_newest else (1, 1, 1, 0)
-        self._line.size = (width, 1)
-        for (colour, rectangle), part in zip(
-            self._drawn, row_parts(row, is_newest, round(width), height)
-        ):
+        self._rule.size = (width, 1)
+        self.parts = row_parts(row, is_newest, width, height)
+        for (colour, rectangle), part in zip(self._drawn, self.parts):
             draw_part(colour, rectangle, part, 0, 0)
 
+    def move(self, x: float, y: float) -> None:
+        """Put it there."""
+        if tuple(self._at.xy) != (x, y):
+            self._at.xy = (x, y)
 
-class Rows(RecycleView):
-    """The basket's list. Data is appended to, never rebuilt."""
 
-    data: Any
+class Rows(Widget):
+    """The basket's list: as many lines as there is room for, whatever its length.
+
+    Kivy's RecycleView needs three frames to append a row and stretches its lines out
+    of sight; whole rows and no clipping make one frame of it.
+    """
 
     def __init__(self, row_px: int, **kwargs: Any) -> None:
-        super().__init__(
-            size_hint=(None, None),
-            bar_width=0,
-            do_scroll_x=False,
-            effect_cls="ScrollEffect",
-            **kwargs,
-        )
+        super().__init__(size_hint=(None, None), **kwargs)
         self.row_px = row_px
-        self.newest = -1
         self.piece: Piece | None = None
-        self._rows: tuple[Row, ...] = ()
-        self._layout = RecycleBoxLayout(
-            orientation="vertical",
-            default_size=(None, row_px),
-            default_size_hint=(1, None),
-            size_hint=(1, None),
-        )
-        self._layout.bind(minimum_height=self._layout.setter("height"))
-        self.add_widget(self._layout)
-        self.viewclass = RowView
+        self.first = 0
+        self.lines: list[Line] = []
+        self._in_sight: set[int] = set()
+        self._finger: tuple[float, int] = (0, 0)
 
     def show(self, piece: Piece) -> None:
-        """Show the rows; only those from the first that differs are touched."""
+        """Show the rows; a longer list shows its end."""
         before, self.piece = self.piece, piece
+        if before == piece:
+            return
         if before is None or before.place != piece.place:
             self.pos = piece.place.x, piece.place.y
             self.size = piece.place.w, piece.place.h
-        self._mark(piece.newest)
-        new, old = piece.rows, self._rows
-        if new == old:
-            return
-        same = _common(old, new)
-        self._rows = new
-        if same == len(old):
-            self.data.extend({"row": row} for row in new[same:])
-        else:
-            self.data = [{"row": row} for row in new]
-        if len(new) > len(old):
-            self.scroll_y = 0
+            self.canvas.clear()
+            self.lines = [Line() for _ in range(max(1, piece.place.h // self.row_px))]
+            self._in_sight = set()
+            self.first = self._last_first
+        elif len(piece.rows) > len(before.rows):
+            self.first = self._last_first
+        self._draw()
 
-    def _mark(self, newest: int) -> None:
-        if newest == self.newest:
+    @property
+    def _last_first(self) -> int:
+        rows = self.piece.rows if self.piece else ()
+        return max(0, len(rows) - len(self.lines))
+
+    def _draw(self) -> None:
+        piece = self.piece
+        if piece is None:
             return
-        old, self.newest = self.newest, newest
-        for index in (old, newest):
-            shown = self.view_adapter.get_visible_view(index)
-            if shown is not None and shown.row is not None:
-                shown.show(shown.row, index == newest, self.width, self.row_px)
+        self.first = min(max(0, self.first), self._last_first)
+        count = len(self.lines)
+        in_sight = range(self.first, min(self.first + count, len(piece.rows)))
+        for index in in_sight:
+            # The same row keeps its line while the list moves by.
+            line = self.lines[index % count]
+            line.show(
+                piece.rows[index],
+                index == piece.newest,
+                piece.place.w,
+                self.row_px,
+            )
+            line.move(self.x, self.top - (index - self.first + 1) * self.row_px)
+        wanted = {index % count for index in in_sight}
+        for slot in wanted - self._in_sight:
+            self.canvas.add(self.lines[slot].group)
+        for slot in self._in_sight - wanted:
+            self.canvas.remove(self.lines[slot].group)
+        self._in_sight = wanted
+
+    @property
+    def visible(self) -> list[Line]:
+        """The lines in sight."""
+        return [self.lines[slot] for slot in sorted(self._in_sight)]
 
     def leaf(self, rows: int) -> None:
-        """Scroll by so many rows; down is positive."""
-        hidden = self._layout.height - self.height
-        if hidden > 0:
-            moved = self.scroll_y - rows * self.row_px / hidden
-            self.scroll_y = min(1.0, max(0.0, moved))
+        """Move on by so many rows; later ones are positive."""
+        self.first += rows
+        self._draw()
 
+    def take(self, y: float) -> None:
+        """A finger was put on the list."""
+        self._finger = (y, self.first)
 
-def _common(old: tuple[Row, ...], new: tuple[Row, ...]) -> int:
-    """Return how many rows at the start are the same."""
-    for n, (one, other) in enumerate(zip(old, new)):
-        if one != other:
-            return n
-    return min(len(old), len(new))
+    def drag(self, y: float) -> None:
+        """The finger moved: the rows go with it."""
+        began, first = self._finger
+        moved = first + round((y - began) / self.row_px)
+        if moved != self.first:
+            self.leaf(moved - self.first)
