@@ -10,41 +10,38 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from hardware.ports import DeviceState, Power
-from kiosk.domain.events import DeviceChanged, Event, PowerChanged
+from hardware.ports import DeviceState, Power, Scan, Weight
+from kiosk.domain.events import DeviceChanged, Event, PowerChanged, WeightSettled
 from kiosk.records.disk import room_for_a_basket
+from kiosk.runner import Post
 
 log = logging.getLogger(__name__)
 
 _DISK_SECONDS = 5.0
 
 
-def device_states(
-    name: str, post: Callable[[Event], None]
-) -> Callable[[DeviceState], None]:
-    """Return what a device's driver calls with its state; only changes are posted."""
+def listener(
+    name: str, post: Callable[[Post], None]
+) -> Callable[[Scan | Weight | Power | DeviceState], None]:
+    """Return what a device's driver calls: what it tells becomes what the lane hears.
+
+    A state is posted when it changed, and only then.
+    """
     last: list[DeviceState] = []
 
-    def tell(state: DeviceState) -> None:
-        if last != [state]:
-            last[:] = [state]
-            log.info("%s is %s %s", name, state.health.value, state.detail)
-            post(DeviceChanged(name, state.health.value, state.detail[:200]))
-
-    return tell
-
-
-def power_states(
-    post: Callable[[Event], None],
-) -> Callable[[Power | DeviceState], None]:
-    """Return what the UPS driver calls with power and its own state."""
-    tell_device = device_states("ups", post)
-
-    def tell(state: Power | DeviceState) -> None:
-        if isinstance(state, Power):
-            post(PowerChanged(state.source.value))
-        else:
-            tell_device(state)
+    def tell(told: Scan | Weight | Power | DeviceState) -> None:
+        match told:
+            case Scan():
+                post(told)
+            case Weight(grams=grams):
+                post(WeightSettled(grams))
+            case Power(source=source):
+                post(PowerChanged(source.value))
+            case DeviceState(health=health, detail=detail):
+                if last != [told]:
+                    last[:] = [told]
+                    log.info("%s is %s %s", name, health.value, detail)
+                    post(DeviceChanged(name, health.value, detail[:200]))
 
     return tell
 

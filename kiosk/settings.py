@@ -20,6 +20,9 @@ from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
 
+_NEEDED = ("scanner", "terminal", "printer")
+_MAY_LACK = ("scale", "ups", "light")
+
 
 class ConfigError(Exception):
     """A setting is wrong. The message is for whoever edits the file."""
@@ -71,6 +74,10 @@ class SyncSettings(_Shape, frozen=True):
     server_url: str = ""
     server_key: str = ""
     enrol_token: str = ""
+    # An idle lane says hello so often: a restored back office is healed within it.
+    hello_seconds: float = 20
+    # A back office that takes longer to answer counts as gone.
+    answer_seconds: float = 10
 
 
 class Settings(_Shape, frozen=True):
@@ -115,6 +122,11 @@ class Settings(_Shape, frozen=True):
             restricted=(*self.labels.restricted, *ready),
             coupon_prefixes=self.labels.coupon_prefixes,
         )
+
+    def all_devices(self) -> dict[str, dict[str, Any]]:
+        """Return the devices' options, with "none" for those a lane may lack."""
+        absent = {device: {"driver": "none"} for device in _MAY_LACK}
+        return {**absent, **self.devices}
 
     @property
     def state(self) -> Path:
@@ -199,6 +211,11 @@ def _check(settings: Settings, name: str) -> None:
     ]
     faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
     faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]
+    faults += [
+        f"devices.{device}: is needed and missing; a lane cannot sell without"
+        for device in _NEEDED
+        if device not in settings.devices
+    ]
     for device, options in settings.devices.items():
         faults += registry.problems(device, options)
         driver = str(options.get("driver", ""))

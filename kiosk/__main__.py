@@ -1,0 +1,5 @@
+"""`python -m kiosk` is the `kiosk` program."""
+
+from kiosk.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Play shopper to a running lane. Never part of a production image."""

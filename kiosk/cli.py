@@ -1,0 +1,245 @@
+"""The `kiosk` program: its commands, their options and their help.
+
+Each command loads only what it needs, when it is used: a lane must be ready for its
+first scan in seconds, and a production image lacks the bench altogether.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from kiosk.records.commands import journal
+
+app = typer.Typer(
+    name="kiosk",
+    help="Stillopen: a self-checkout that still sells when the network, the mains or"
+    " the card host goes away.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(journal, name="journal")
+
+
+SettingsFile = Annotated[
+    Path,
+    typer.Option(
+        "--settings", metavar="FILE", help="The lane's settings, usually lane.toml."
+    ),
+]
+DEFAULT_SETTINGS = Path("/etc/stillopen/lane.toml")
+
+
+def main() -> None:
+    """Run the command named on the command line."""
+    app()
+
+
+def _load(module: str) -> ModuleType:
+    return importlib.import_module(module)
+
+
+def _bench(module: str) -> ModuleType:
+    """Load a part of the bench, or say that this installation has none."""
+    if importlib.util.find_spec("kiosk.bench") is None:
+        _fail("this installation has no bench: it is a production lane's")
+    return _load(f"kiosk.bench.{module}")
+
+
+def _fail(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
+
+
+def _log(level: int = logging.INFO) -> None:
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+@app.command()
+def run(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Start a whole shop to play with: simulated devices, back office,"
+            " bench page. Needs no settings file.",
+        ),
+    ] = False,
+    folder: Annotated[
+        Path, typer.Option(help="With --play: where the shop keeps everything.")
+    ] = Path("var/play"),
+    landscape: Annotated[
+        bool, typer.Option(help="With --play: a 1920x1080 screen, not 1080x1920.")
+    ] = False,
+    bench: Annotated[
+        Path | None,
+        typer.Option(help="Let a bench see and tap the screen through this socket."),
+    ] = None,
+) -> None:
+    """Run a lane: its screen, its devices and its journal."""
+    if play:
+        _bench("play_command").play(folder, landscape)
+        return
+    _log()
+    settings_module = _load("kiosk.settings")
+    try:
+        loaded = settings_module.load(settings)
+        _load("kiosk.main").run(loaded, bench)
+    except settings_module.ConfigError as error:
+        _fail(str(error))
+    except _load("kiosk.ui.environment").FontMissing as error:
+        _fail(str(error))
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Where screenshots, receipts and the journal go.")
+    ] = Path("var/demo"),
+) -> None:
+    """Play a whole day without a hand: faults, a power cut, no network; then count."""
+    raise typer.Exit(_bench("demo").demo(out))
+
+
+@app.command()
+def bench(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure this machine: scan to journal, scan to frame, prices, sync, memory."""
+    _bench("figures").bench(json)
+
+
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(help="The first run's seed.")] = 1,
+    runs: Annotated[int, typer.Option(help="How many lane days to play.")] = 100,
+    shoppers: Annotated[int, typer.Option(help="Shoppers in a day.")] = 20,
+    jobs: Annotated[int, typer.Option(help="Processes to play in.")] = 1,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell the story of each run.")
+    ] = False,
+) -> None:
+    """Play lane days with faults and power cuts in virtual time, and check the books.
+
+    A failure prints its seed; `--seed S --runs 1 --verbose` plays it again.
+    """
+    _bench("simulation.command").simulate(
+        seed=seed, runs=runs, shoppers=shoppers, jobs=jobs, verbose=verbose
+    )
+
+
+@app.command()
+def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Bring the journal to the back office, and prices and orders to the lane."""
+    _log()
+    settings_module = _load("kiosk.settings")
+    try:
+        loaded = settings_module.load(settings)
+    except settings_module.ConfigError as error:
+        _fail(str(error))
+    if not loaded.sync.server_url:
+        _fail(f"{settings}: sync.server_url is needed to sync, and missing")
+    if not loaded.sync.server_key:
+        _fail(f"{settings}: sync.server_key is needed to sync, and missing")
+    process = _load("kiosk.sync.process")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    state = loaded.state
+    process.run(
+        process.SyncSettings(
+            lane_id=loaded.lane_id,
+            journal_dir=state / "journal",
+            state_dir=state / "sync",
+            catalog_path=state / "catalog.db",
+            server_url=loaded.sync.server_url,
+            key_path=state / "lane.key",
+            server_key_path=Path(loaded.sync.server_key),
+            lane_socket=state / "lane.sock",
+            enrol_token=loaded.sync.enrol_token,
+            hello_seconds=loaded.sync.hello_seconds,
+            answer_seconds=loaded.sync.answer_seconds,
+        ),
+        stop,
+    )
+
+
+@app.command()
+def backoffice(
+    folder: Annotated[
+        Path, typer.Option(help="Where database, key and catalogue are kept.")
+    ] = Path("var/office"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; loopback unless told.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    store: Annotated[str, typer.Option(help="The store's name on the pages.")] = (
+        "Stillopen"
+    ),
+    enrol_token: Annotated[
+        str,
+        typer.Option(
+            help="New lanes that know this word are taken; empty: none is.",
+            envvar="STILLOPEN_ENROL_TOKEN",
+        ),
+    ] = "",
+    catalog: Annotated[
+        Path | None, typer.Option(help="A CSV file to make the catalogue from.")
+    ] = None,
+) -> None:
+    """Serve the store's back office: intake, catalogue, lanes and sales on a page."""
+    _log(logging.WARNING)
+    office = _load("kiosk.backoffice.app")
+    typer.echo(f"back office at http://{host}:{port}")
+    office.serve(
+        host,
+        port,
+        office.OfficeSettings(
+            folder=folder,
+            enrol_token=enrol_token,
+            store_name=store,
+            catalog_csv=catalog,
+        ),
+    )
+
+
+@app.command()
+def decode(
+    files: Annotated[list[Path], typer.Argument(help="Pictures to read.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line for each picture.")
+    ] = False,
+) -> None:
+    """Say which codes the camera scanner reads in pictures."""
+    commands = _load("hardware.scanner.commands")
+    for decoded in commands.decode_files(files):
+        words = commands.as_json_line(decoded) if json else commands.as_words(decoded)
+        typer.echo(words)
+
+
+@app.command()
+def devices(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """List each device of a lane with its driver and health, a line each."""
+    settings_module = _load("kiosk.settings")
+    try:
+        loaded = settings_module.load(settings)
+    except settings_module.ConfigError as error:
+        _fail(str(error))
+    for diagnosis in _load("hardware.diagnose").diagnose(loaded.all_devices()):
+        typer.echo(str(diagnosis))

@@ -1,0 +1,470 @@
+"""The composition root: settings -> devices -> journal -> lane -> screen.
+
+The only file that knows everything. It decides nothing about a sale: it joins parts,
+starts them in order, and ends the program when one of them fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+
+from hardware import registry
+from kiosk.asked import Asked
+from kiosk.clock import RandomIds, SystemClock
+from kiosk.domain import body as bodies
+from kiosk.domain.events import (
+    DayEnded,
+    DirectiveReceived,
+    Event,
+    NetworkChanged,
+    RosterChanged,
+    RosterEntry,
+    RulesChanged,
+    StateCarried,
+)
+from kiosk.domain.policy import Rules
+from kiosk.domain.promotion import Offer
+from kiosk.domain.state import Closed, Idle, Lane
+from kiosk.effects import Devices, Effects
+from kiosk.health import DiskWatch, listener
+from kiosk.lookup import PinVault, Resolver
+from kiosk.receipt import Composer
+from kiosk.records import pins
+from kiosk.records.catalog_csv import read_csv
+from kiosk.records.catalog_db import Catalog, build
+from kiosk.records.disk import Ballast
+from kiosk.records.documents import Documents, Roster, RosterRefused
+from kiosk.records.journal import Journal
+from kiosk.records.keys import SigningKey, device_secret, load_public_key
+from kiosk.records.rotation import JournalDirectory, rotate
+from kiosk.runner import LaneRunner, recover
+from kiosk.settings import ConfigError, Settings, version_of
+from kiosk.sync.socket import (
+    Acknowledged,
+    CatalogArrived,
+    EpochWanted,
+    LaneSocket,
+    Message,
+    OfficeSeen,
+)
+from kiosk.sync.wire import Directive, Document
+from kiosk.timers import Timers
+from kiosk.ui import environment
+
+log = logging.getLogger(__name__)
+
+RELEASE = version("stillopen")
+
+# The kinds of entry that carry the whole state: recovery begins at the last of them.
+_CARRIED = {"StateCarried", "CarriedForward"}
+# Failure of a part. systemd starts the program again; the journal knows the rest.
+_EXIT_FAILED = 70
+_DAY_SECONDS = 20.0
+_NOBODYS_PIN = "739164"
+
+
+class Records(msgspec.Struct):
+    """What is kept on this machine's disk for one lane."""
+
+    directory: JournalDirectory
+    journal: Journal
+    key: SigningKey
+    secret: bytes
+    documents: Documents
+    ballast: Ballast
+
+
+def open_records(settings: Settings) -> Records:
+    """Open the lane's journal and keys, or begin them."""
+    state = settings.state
+    for folder in (state, state / "journal", state / "documents"):
+        folder.mkdir(parents=True, exist_ok=True)
+    key = SigningKey.load_or_create(state / "lane.key")
+    directory = JournalDirectory(state / "journal")
+    journal = directory.open_current(key)
+    if journal is None:
+        epoch = secrets.token_hex(8)
+        journal = directory.begin(lane_id=settings.lane_id, epoch=epoch, key=key)
+    ballast = Ballast(state / "ballast")
+    ballast.hold()
+    return Records(
+        directory,
+        journal,
+        key,
+        device_secret(state / "device.secret"),
+        Documents(state / "documents"),
+        ballast,
+    )
+
+
+def open_catalog(settings: Settings) -> Path:
+    """Return the catalogue's file, built from the settings' CSV where there is none
+    yet, or raise `ConfigError`."""
+    path = settings.state / "catalog.db"
+    source = Path(settings.catalog) if settings.catalog else None
+    if source and not path.exists():
+        try:
+            items, problems = read_csv(source, skip_bad_rows=True)
+        except OSError as error:
+            raise ConfigError(
+                f"catalog: {source} cannot be read: {error.strerror}"
+            ) from error
+        for problem in problems:
+            log.warning("%s row %d: %s", source, problem.row, problem.message)
+        if not items:
+            raise ConfigError(f"catalog: {source} has no item that can be sold")
+        build(path, items, (), version=1, made_ms=SystemClock().now_ms())
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: there is no catalogue yet; name a CSV file with `catalog = ...`"
+            " or let sync fetch one from the back office"
+        )
+    return path
+
+
+def last_known(journal: Journal) -> tuple[Lane, int]:
+    """Fold the journal: where the lane was, and when it last wrote (0: never)."""
+    entries = list(journal.entries(journal.first_seq))
+    begin = 0
+    for index, entry in enumerate(entries):
+        if entry.kind in _CARRIED:
+            begin = index
+    return recover(entries[begin:]), entries[-1].at_ms if entries else 0
+
+
+class LaneProgram:
+    """One running lane, screen aside. `start` it, post to it, `close` it."""
+
+    def __init__(self, settings: Settings, show: Callable[[Lane], None]) -> None:
+        self.settings = settings
+        self.records = open_records(settings)
+        self.clock = SystemClock()
+        self.catalog_path = open_catalog(settings)
+        self._catalog = Catalog.open(self.catalog_path)
+        self._catalog_arrived = threading.Event()
+        self._wanted_epoch: str | None = None
+        self._directives: set[str] = set()
+        self._stopped = threading.Event()
+        lane, self._last_ms = last_known(self.records.journal)
+        pins_waiting = PinVault()
+        resolver = Resolver(
+            self._catalog,
+            settings.label_rules(),
+            settings.store.timezone,
+            pins_waiting,
+        )
+        self._resolve = resolver
+        self._journal = self.records.journal
+        self.runner = LaneRunner(
+            lane,
+            self._journal,
+            self.clock,
+            RandomIds(),
+            translate=self._translate,
+            carry_out=lambda effect: self.effects.carry_out(effect),
+            show=show,
+            on_disk=lambda event: self.effects.on_disk(event),
+            begin_day=self._begin_day,
+        )
+        self.timers = Timers(self.runner.post)
+        self.devices = {
+            name: registry.build(name, options)
+            for name, options in settings.all_devices().items()
+        }
+        self._roster: Roster | None = None
+        self._was_online: bool | None = None
+        self._acknowledged = 0
+        self._pins_waiting = pins_waiting
+        composer = Composer(
+            settings.store.name, settings.lane_id, settings.store.timezone
+        )
+        self.effects = Effects(
+            Devices(
+                terminal=self.devices["terminal"],
+                printer=self.devices["printer"],
+                light=self.devices["light"],
+                ups=self.devices["ups"],
+            ),
+            self.runner.post,
+            self.timers,
+            receipt=composer.receipt,
+            slip=lambda code, figures: composer.slip(
+                code, figures, settings.store.languages[0]
+            ),
+            check_pin=self._check_pin,
+            sound=lambda sound: log.debug("sound %s", sound),
+        )
+        self._disk = DiskWatch(settings.state, self.runner.post)
+        self._socket: LaneSocket | None = None
+        self._thread = threading.Thread(target=self._run, name="lane")
+
+    def start(self) -> None:
+        """Recover, say what is owed, open the devices, and take events."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop taking events, write what was taken, and close the journal."""
+        self._stopped.set()
+        if self._socket:
+            self._socket.close()
+        for device in self.devices.values():
+            device.close()
+        self.runner.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        self._journal.checkpoint()
+        self._journal.close()
+        self._catalog.close()
+
+    # -- the lane's thread ---------------------------------------------------
+
+    def _run(self) -> None:
+        rules = self.settings.rules()
+        if (lane := self.runner.lane).rules is None or lane.rules.version != (
+            rules.version
+        ):
+            self.runner.handle(RulesChanged(rules))
+        self._take_roster()
+        self.runner.start(RELEASE, self._last_ms)
+        self._open_devices()
+        self._disk.start()
+        self._open_socket()
+        threading.Thread(target=self._watch_day, name="day", daemon=True).start()
+        log.info("lane %s is ready", self.settings.lane_id)
+        self.runner.run()
+
+    def _open_devices(self) -> None:
+        for name, device in self.devices.items():
+            device.open(listener(name, self.runner.post))
+
+    def _translate(self, asked: Asked, lane: Lane, now_ms: int) -> Event | None:
+        if self._catalog_arrived.is_set():
+            self._catalog_arrived.clear()
+            self._catalog.refresh()
+        return self._resolve(asked, lane, now_ms)
+
+    def _begin_day(self, carried: StateCarried, now_ms: int) -> Journal:
+        self._journal = rotate(
+            self._journal,
+            self.records.directory,
+            carry_forward=bodies.encode(carried, ()),
+            at_ms=now_ms,
+            mono_ms=self.clock.mono_ms(),
+            boot_id=self.clock.boot_id,
+            epoch=self._wanted_epoch,
+        )
+        self._wanted_epoch = None
+        return self._journal
+
+    # -- attendants ----------------------------------------------------------
+
+    def _server_key(self) -> bytes | None:
+        path = self.settings.sync.server_key
+        return load_public_key(Path(path)) if path else None
+
+    def _take_roster(self) -> None:
+        """Take up the roster on this disk, if the back office signed it."""
+        key = self._server_key()
+        if key is None:
+            log.warning("sync.server_key is not set: no attendant can sign on")
+            return
+        at_least = self.runner.lane.roster_version
+        try:
+            roster = self.records.documents.load_roster(key, at_least=at_least)
+        except RosterRefused as error:
+            log.error("no attendant can sign on: %s", error)
+            return
+        if roster is None:
+            return
+        self._roster = roster
+        entries = tuple(
+            RosterEntry(a.attendant_id, a.name, a.roles) for a in roster.attendants
+        )
+        lane = self.runner.lane
+        if (lane.roster_version, lane.roster) != (roster.version, entries):
+            self.runner.post(RosterChanged(roster.version, entries))
+
+    def _check_pin(self, attendant: str, nonce: str) -> bool:
+        pin = self._pins_waiting.take(nonce)
+        found = self._roster.attendant(attendant) if self._roster else None
+        if found is None:
+            # An unknown number takes as long as a known one.
+            pins.hash_pin(self.records.secret, _NOBODYS_PIN)
+            return False
+        return pins.check_pin(self.records.secret, found.pin_hash, pin)
+
+    # -- the back office -----------------------------------------------------
+
+    def _open_socket(self) -> None:
+        key = self._server_key()
+        if key is not None and self.settings.sync.server_url:
+            self._socket = LaneSocket(
+                self.settings.state / "lane.sock",
+                self._hear,
+                lane_id=self.settings.lane_id,
+                server_key=key,
+            )
+
+    def _hear(self, message: Message) -> None:
+        """Take what sync brought. On the socket's thread."""
+        match message:
+            case OfficeSeen(is_online=is_online):
+                if is_online != self._was_online:
+                    self._was_online = is_online
+                    self.runner.post(NetworkChanged(is_online))
+            case Acknowledged(epoch=epoch, seq=seq):
+                if epoch == self._journal.epoch:
+                    self._acknowledged = seq
+            case CatalogArrived():
+                self._catalog_arrived.set()
+            case EpochWanted(epoch=epoch):
+                self._wanted_epoch = epoch
+            case Directive():
+                self._direct(message)
+            case Document(kind="roster", content=content):
+                self._new_roster(content)
+            case Document(kind="rules", content=content):
+                self._new_offers(content)
+            case Document(kind=kind):
+                log.warning("a document of unknown kind %s was left alone", kind)
+
+    def _direct(self, directive: Directive) -> None:
+        if directive.directive_id in self._directives:
+            return
+        self._directives.add(directive.directive_id)
+        if directive.expires_ms < self.clock.now_ms():
+            log.warning("directive %s came too late", directive.directive_id)
+            return
+        self.runner.post(
+            DirectiveReceived(
+                directive.directive_id,
+                directive.order,
+                directive.attendant,
+                directive.asked,
+            )
+        )
+
+    def _new_roster(self, content: msgspec.Raw) -> None:
+        key = self._server_key()
+        if key is None:
+            return
+        try:
+            roster = msgspec.json.decode(content, type=Roster)
+            self.records.documents.save_roster(roster, key)
+        except (msgspec.DecodeError, RosterRefused) as error:
+            log.error("the new roster was refused: %s", error)
+            return
+        self._take_roster()
+
+    def _new_offers(self, content: msgspec.Raw) -> None:
+        try:
+            offers = msgspec.json.decode(content, type=tuple[Offer, ...])
+        except msgspec.DecodeError as error:
+            log.error("the new offers were refused: %s", error)
+            return
+        rules = self.settings.rules()
+        rules = replace(rules, pricing=replace(rules.pricing, offers=offers))
+        self._post_rules(replace(rules, version=version_of(rules)))
+
+    def _post_rules(self, rules: Rules) -> None:
+        current = self.runner.lane.next_rules or self.runner.lane.rules
+        if current is None or current.version != rules.version:
+            self.runner.post(RulesChanged(rules))
+
+    # -- the trading day -----------------------------------------------------
+
+    def _watch_day(self) -> None:
+        """Close the trading day at its local time, as soon as nothing is open."""
+        zone = ZoneInfo(self.settings.store.timezone)
+        hours, minutes = map(int, self.settings.store.day_ends_at.split(":"))
+        ends_at = time(hours, minutes)
+
+        def trading_day() -> str:
+            now = datetime.now(UTC).astimezone(zone)
+            day = now.date() - timedelta(days=1 if now.time() < ends_at else 0)
+            return day.isoformat()
+
+        day = trading_day()
+        while not self._stopped.wait(_DAY_SECONDS):
+            if trading_day() <= day:
+                continue
+            if isinstance(self.runner.lane.mode, Idle | Closed):
+                self.runner.post(DayEnded(day))
+                day = trading_day()
+            self.records.directory.delete_closed(
+                self._acknowledged, self.clock.now_ms()
+            )
+
+
+def run(settings: Settings, bench: Path | None = None) -> None:
+    """Run one lane with its screen until it is told to stop.
+
+    `bench` is a socket on which a bench may see the screen and tap on it; no
+    production image has the module for it.
+    """
+    if settings.production:
+        refuse_bench()
+    environment.prepare()
+    environment.check_fonts()
+    # Kivy opens its window on import, by the environment just prepared.
+    screen = importlib.import_module("kiosk.ui.app")
+    threading.excepthook = _end_program
+    program: LaneProgram
+    app = screen.LaneApp(
+        environment.Panel(
+            settings.panel.width_px,
+            settings.panel.height_px,
+            settings.panel.diagonal_inches,
+        ),
+        post=lambda item: program.runner.post(item),
+        catalog=Catalog.open(open_catalog(settings)),
+        production=settings.production,
+    )
+    program = LaneProgram(settings, app.show)
+    if bench is not None:
+        window = importlib.import_module("kiosk.bench.window")
+        app.bind(on_start=lambda _: window.serve(bench, app, program))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: app.stop())
+    program.start()
+    try:
+        app.run()
+    finally:
+        program.close()
+
+
+def refuse_bench() -> None:
+    """Raise `ConfigError` where what plays shopper is installed in production."""
+    for package in ("kiosk.bench", "hardware.simulated"):
+        if importlib.util.find_spec(package) is not None:
+            raise ConfigError(
+                f"production = true, but {package} is installed: a production lane"
+                " holds no simulator and no bench; install the production package"
+            )
+
+
+def _end_program(failure: threading.ExceptHookArgs) -> None:
+    """A thread failed: say why and end at once. The journal brings the sale back."""
+    name = failure.thread.name if failure.thread else "?"
+    log.critical(
+        "thread %s failed, the lane ends and is started again",
+        name,
+        exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback),  # type: ignore[arg-type]  # None only at interpreter exit
+    )
+    sys.stderr.flush()
+    os._exit(_EXIT_FAILED)
