@@ -112,9 +112,11 @@ class JournalDirectory:
             raise FileExistsError(f"{found} is there: the lane has a journal")
         name = file_name(1)
         aside = self.path / (name + _ASIDE)
-        Journal.create(
+        with Journal.create(
             aside, lane_id=lane_id, epoch=epoch, key=key, vfs=self.vfs
-        ).close()
+        ) as made:
+            # The rename takes the file without its log: all must be in the file.
+            made.checkpoint()
         put_in_place(self, aside)
         return Journal.open(self.path / name, key, self.vfs)
 
@@ -300,6 +302,7 @@ def prepare_next(
             boot_id=boot_id,
             sign=True,
         )
+        # The rename takes the file without its log: all must be in the file.
         following.checkpoint()
     return aside
 

@@ -99,16 +99,18 @@ def verify(
     head: Head | None = None,
     *,
     before: Head | None = None,
+    vfs: str | None = None,
 ) -> Verdict:
     """Check one file.
 
     Without `public_key` the file's own key is taken, which shows damage but not
     who wrote it. `head` is the last entry that the back office acknowledged;
-    `before` is the end of the file that came before this one.
+    `before` is the end of the file that came before this one. With `vfs` the file
+    is on a simulated disk.
     """
     check = _Check()
     try:
-        db = journal_file.connect_to_read(path)
+        db = journal_file.connect_to_read(path, vfs)
     except (apsw.Error, OSError, UnicodeDecodeError) as error:
         return check.verdict(_Found(f"{path} cannot be opened as a journal: {error}"))
     try:
@@ -127,7 +129,11 @@ def verify(
 
 
 def verify_all(
-    paths: Sequence[Path], public_key: bytes | None = None, head: Head | None = None
+    paths: Sequence[Path],
+    public_key: bytes | None = None,
+    head: Head | None = None,
+    *,
+    vfs: str | None = None,
 ) -> list[Verdict]:
     """Check several files, oldest first, and that each goes on where the last ended.
 
@@ -138,11 +144,12 @@ def verify_all(
     before: Head | None = None
     for position, path in enumerate(paths):
         last = position == len(paths) - 1
-        verdict = verify(path, public_key, None, before=before)
+        verdict = verify(path, public_key, None, before=before, vfs=vfs)
         if head is not None and (
             last or verdict.first_seq <= head.seq <= verdict.end.seq
         ):
-            verdict, head = verify(path, public_key, head, before=before), None
+            verdict = verify(path, public_key, head, before=before, vfs=vfs)
+            head = None
         if verdict.ok and not last and not verdict.closed:
             # A cut after the next file was in place; the lane closes it on its next
             # start. The chain into the next file proves its end as well.

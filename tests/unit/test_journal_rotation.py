@@ -238,6 +238,23 @@ def test_every_cut_between_names_on_disk_leaves_one_current_file(tmp_path, key):
     assert 1 <= finished < 8
 
 
+def test_a_rotation_that_failed_is_done_again_in_the_same_run(directory, journal, key):
+    sell(journal, 3)
+    # The disk was full, say: the next file was made, but never put in place.
+    prepare_next(journal, carry_forward=b"{}", at_ms=1, mono_ms=1, boot_id=BOOT)
+    sell(journal, 1)
+    following = close_day(journal, directory)
+    assert following.head.seq == 5
+    assert all(verdict.ok for verdict in verify_all(directory.files(), key.public))
+
+
+def test_the_next_file_made_twice_is_made_anew(directory, journal, key):
+    sell(journal, 3)
+    prepare_next(journal, carry_forward=b"{}", at_ms=1, mono_ms=1, boot_id=BOOT)
+    following = close_day(journal, directory)
+    assert following.after(0, 1)[0].body == b'{"suspended":[]}'
+
+
 def test_a_foreign_file_in_the_folder_is_left_alone(directory, journal, tmp_path):
     (tmp_path / "journal-notes.db").write_bytes(b"mine")
     (tmp_path / "lane.key").write_bytes(b"mine")

@@ -42,20 +42,25 @@ class SimulatedFile:
         self.pending.append((size, None))
 
     def flush(self):
-        self.flushed = bytes(self.seen)
+        self.flushed = self._kept(lambda: True)
         self.pending.clear()
 
     def cut(self, seeded):
+        self.flushed = self._kept(lambda: seeded.random() < 0.5)
+        self.seen, self.pending = bytearray(self.flushed), []
+
+    def _kept(self, keeps):
+        """Return the flushed bytes with those pending writes that `keeps` admits."""
         content = bytearray(self.flushed)
         for offset, data in self.pending:
-            if seeded.random() < 0.5:
+            if not keeps():
                 continue
             if data is None:
                 del content[offset:]
-                continue
-            content.extend(bytes(max(0, offset + len(data) - len(content))))
-            content[offset : offset + len(data)] = data
-        self.flushed, self.seen, self.pending = bytes(content), content, []
+            else:
+                content.extend(bytes(max(0, offset + len(data) - len(content))))
+                content[offset : offset + len(data)] = data
+        return bytes(content)
 
 
 class SimulatedDisk(apsw.VFS):
