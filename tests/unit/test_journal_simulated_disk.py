@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.records.journal import Journal, JournalFailed
 from kiosk.records.keys import LaneKey
-from kiosk.records.rotation import JournalDirectory, JournalShelf, rotate
+from kiosk.records.rotation import JournalDirectory, JournalShelf, prepare_next, rotate
 
 KEY = LaneKey.from_seed(bytes(range(32)))
 FOLDER = Path("/disk")
@@ -72,6 +72,7 @@ class SimulatedDisk(apsw.VFS):
         self.failing = None
         self.flushes = 0
         self.is_off = False
+        self.renames = []
         super().__init__(name, "")
 
     def step(self):
@@ -89,6 +90,12 @@ class SimulatedDisk(apsw.VFS):
             journal.close()
         self.is_off = False
         self.steps = None
+        if seeded.random() < 0.5:
+            # Names that were not flushed may be the old ones again.
+            for old, new in reversed(self.renames):
+                if new in self.files:
+                    self.files[old] = self.files.pop(new)
+        self.renames.clear()
         for file in self.files.values():
             file.cut(seeded)
 
@@ -121,7 +128,9 @@ class SimulatedDisk(apsw.VFS):
 
     def rename(self, old, new):
         self.step()
-        self.files[str(FOLDER / new)] = self.files.pop(str(FOLDER / old))
+        old, new = str(FOLDER / old), str(FOLDER / new)
+        self.files[new] = self.files.pop(old)
+        self.renames.append((old, new))
 
     def remove(self, name):
         self.step()
@@ -129,6 +138,7 @@ class SimulatedDisk(apsw.VFS):
 
     def sync(self):
         self.step()
+        self.renames.clear()
 
 
 class OpenFile:
@@ -311,41 +321,85 @@ def test_a_full_disk_is_named_and_loses_nothing(disk):
         assert journal.head.seq == 3
 
 
+def held_on(disk):
+    """Return every number on the disk, in order, as sync would read them."""
+    shelf = JournalShelf(FOLDER, vfs="simulated-disk", folder=disk)
+    seen: list[int] = []
+    while entries := shelf.after(len(seen), 99):
+        seen += [entry.seq for entry in entries]
+    shelf.close()
+    return seen
+
+
 def test_a_power_cut_at_every_step_of_a_rotation_keeps_one_journal(disk):
-    steps = rotated = 0
-    while True:
-        disk.files.clear()
-        directory = JournalDirectory(FOLDER, vfs="simulated-disk", folder=disk)
-        journal = directory.begin(lane_id="lane-1", epoch="e1", key=KEY)
-        write(journal, 3)
-        disk.steps = steps
-        try:
-            following = rotate(
-                journal, directory, carry_forward=b"{}", at_ms=1, mono_ms=1, boot_id="b"
-            )
-            following.close()
-            finished = True
-        except (PowerCut, OSError):
-            finished = False
-        disk.power_on(random.Random(steps), journal)
-        reopened = directory.open_current(KEY)
-        assert reopened is not None
-        assert reopened.head.seq in (3, 4)
-        rotated += reopened.head.seq == 4
-        write(reopened, 1)
-        reopened.close()
-        shelf = JournalShelf(FOLDER, vfs="simulated-disk", folder=disk)
-        first = shelf.after(0, 99)
-        assert [entry.seq for entry in first + shelf.after(len(first), 99)][:4] == [
-            1,
-            2,
-            3,
-            4,
-        ]
-        shelf.close()
-        assert not [name for name in disk.names() if ".new" in name]
+    directory = JournalDirectory(FOLDER, vfs="simulated-disk", folder=disk)
+    steps, finished, heads = 0, False, []
+    while not finished:
+        for seed in range(4):
+            seeded = random.Random(f"{steps} {seed}")
+            disk.files.clear()
+            journal = directory.begin(lane_id="lane-1", epoch="e1", key=KEY)
+            write(journal, 3)
+            disk.steps, held = steps, 3
+            try:
+                following = rotate(
+                    journal,
+                    directory,
+                    carry_forward=b"{}",
+                    at_ms=1,
+                    mono_ms=1,
+                    boot_id="b",
+                )
+                disk.steps = None
+                held = write(following, 2)[-1]
+                finished = True
+                disk.power_on(seeded, following)
+            except (PowerCut, OSError):
+                disk.power_on(seeded, journal)
+            # The lane starts, sells, and the power goes once more.
+            reopened = directory.open_current(KEY)
+            assert reopened is not None
+            heads.append(reopened.head.seq)
+            assert reopened.head.seq >= held
+            sold = write(reopened, 1)[-1]
+            disk.power_on(seeded, reopened)
+            again = directory.open_current(KEY)
+            assert again is not None
+            assert again.head.seq == sold
+            again.close()
+            assert held_on(disk) == list(range(1, sold + 1))
+            assert not [name for name in disk.names() if ".new" in name]
         steps += 1
-        if finished:
-            break
     assert steps > 30
-    assert 5 < rotated < steps - 5
+    assert {3, 4, 6} == set(heads)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_first_file_that_was_begun_is_there_after_a_cut(disk, seed):
+    directory = JournalDirectory(FOLDER, vfs="simulated-disk", folder=disk)
+    journal = directory.begin(lane_id="lane-1", epoch="e1", key=KEY)
+    sold = write(journal, 2)[-1]
+    disk.power_on(random.Random(seed), journal)
+    reopened = directory.open_current(KEY)
+    assert reopened is not None
+    assert reopened.head.seq == sold
+    reopened.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rename_that_was_only_seen_is_flushed_before_it_is_built_on(disk, seed):
+    # The lane was killed between the rename and its flush, and starts again.
+    directory = JournalDirectory(FOLDER, vfs="simulated-disk", folder=disk)
+    journal = directory.begin(lane_id="lane-1", epoch="e1", key=KEY)
+    write(journal, 3)
+    aside = prepare_next(journal, carry_forward=b"{}", at_ms=1, mono_ms=1, boot_id="b")
+    journal.close()
+    disk.rename(aside.name, aside.name.removesuffix(".new"))
+    reopened = directory.open_current(KEY)
+    assert reopened is not None
+    sold = write(reopened, 1)[-1]
+    disk.power_on(random.Random(seed), reopened)
+    again = directory.open_current(KEY)
+    assert again is not None
+    assert again.head.seq == sold == 5
+    again.close()

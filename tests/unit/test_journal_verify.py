@@ -202,6 +202,18 @@ def test_tampering_is_found_and_named(copy, statements, first_bad, problem):
     assert verdict.first_bad == first_bad
 
 
+def test_the_lane_does_not_go_on_in_a_journal_that_lost_signed_entries(copy):
+    tamper(copy, "delete from entry where seq > 57")
+    with pytest.raises(JournalDamaged, match="entry 60 was signed, but the file ends"):
+        Journal.open(copy, KEY)
+
+
+def test_the_lane_does_not_go_on_after_a_signature_that_is_not_its_own(copy):
+    tamper(copy, "update signature set signature = zeroblob(64) where seq = 60")
+    with pytest.raises(JournalDamaged, match="signature of entry 60 is not the lane's"):
+        Journal.open(copy, KEY)
+
+
 def test_dropping_a_guard_is_found(copy):
     db = apsw.Connection(str(copy))
     db.execute("drop trigger entry_is_final")
