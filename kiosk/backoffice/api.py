@@ -6,10 +6,15 @@ lane is signed, so that nobody else can say "held".
 
 from __future__ import annotations
 
-import msgspec
-from litestar import MediaType, Response, get, post
-from litestar.handlers import HTTPRouteHandler
+from typing import Annotated
 
+import msgspec
+from litestar import MediaType, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
+
+from kiosk.backoffice.catalogue import Catalogues
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.orders import Orders
 from kiosk.records.keys import SigningKey
@@ -32,7 +37,11 @@ LONG_POLL_SECONDS = 25.0
 
 
 def lane_routes(
-    intake: Intake, orders: Orders, key: SigningKey, enrol_token: str
+    intake: Intake,
+    orders: Orders,
+    catalogues: Catalogues,
+    key: SigningKey,
+    enrol_token: str,
 ) -> list[HTTPRouteHandler]:
     """Return what answers under /api/v1."""
 
@@ -43,7 +52,7 @@ def lane_routes(
         return in_json(sealed)
 
     @post("/api/v1/lanes/{lane_id:str}/enrol", sync_to_thread=True, status_code=200)
-    def enrol(lane_id: str, body: bytes) -> Response[bytes]:
+    def enrol(lane_id: FromPath[str], body: RawBody) -> Response[bytes]:
         try:
             signed = read(body, Signed)
         except WireError as error:
@@ -54,7 +63,7 @@ def lane_routes(
         return answer(signed.signature, known)
 
     @post("/api/v1/lanes/{lane_id:str}/hello", sync_to_thread=True, status_code=200)
-    def hello(lane_id: str, body: bytes) -> Response[bytes]:
+    def hello(lane_id: FromPath[str], body: RawBody) -> Response[bytes]:
         try:
             signed = read(body, Signed)
         except WireError as error:
@@ -65,7 +74,7 @@ def lane_routes(
         return answer(signed.signature, welcome)
 
     @post("/api/v1/lanes/{lane_id:str}/entries", sync_to_thread=True, status_code=200)
-    def entries(lane_id: str, body: bytes) -> Response[bytes]:
+    def entries(lane_id: FromPath[str], body: RawBody) -> Response[bytes]:
         try:
             batch = unpack(body)
         except WireError as error:
@@ -79,7 +88,9 @@ def lane_routes(
 
     @get("/api/v1/lanes/{lane_id:str}/directives")
     async def directives(
-        lane_id: str, seen: str = "", wait: float = LONG_POLL_SECONDS
+        lane_id: FromPath[str],
+        seen: FromQuery[str] = "",
+        wait: FromQuery[float] = LONG_POLL_SECONDS,
     ) -> Response[bytes]:
         found = await orders.wait(
             lane_id,
@@ -89,11 +100,37 @@ def lane_routes(
         return in_json(found)
 
     @get("/api/v1/documents/{kind:str}", sync_to_thread=True)
-    def documents(kind: str, above: int = 0) -> Response[bytes]:
+    def documents(kind: FromPath[str], above: FromQuery[int] = 0) -> Response[bytes]:
         found = orders.newest(kind, above)
         return in_json([found] if found else [])
 
-    return [enrol, hello, entries, directives, documents]
+    @get("/api/v1/catalog", sync_to_thread=True)
+    def catalog(request: Request[object, object, State]) -> Response[bytes]:
+        whole = catalogues.newest()
+        if whole is None:
+            return Response(b"", status_code=204)
+        etag = f'"{whole.version}"'
+        if request.headers.get("If-None-Match") == etag:
+            return Response(b"", status_code=304, headers={"ETag": etag})
+        return Response(
+            whole.signature + whole.path.read_bytes(),
+            media_type="application/octet-stream",
+            headers={"ETag": etag},
+        )
+
+    @get("/api/v1/catalog/delta", sync_to_thread=True)
+    def catalog_delta(
+        since: Annotated[int, QueryParameter(name="from")],
+    ) -> Response[bytes]:
+        whole = catalogues.newest()
+        if whole is None or whole.version == since:
+            return Response(b"", status_code=204)
+        delta = catalogues.delta(since)
+        if delta is None:
+            return refuse(Refusal(404, f"there is no way from version {since}"))
+        return Response(delta, media_type="application/msgpack")
+
+    return [enrol, hello, entries, directives, documents, catalog, catalog_delta]
 
 
 def in_json(content: Signed | list[Signed]) -> Response[bytes]:

@@ -5,6 +5,7 @@ The only file here that reads the clock, draws ids or opens files.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from pathlib import Path
@@ -14,11 +15,14 @@ import uvicorn
 from litestar import Litestar
 
 from kiosk.backoffice.api import lane_routes
+from kiosk.backoffice.catalogue import Catalogues
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.orders import Orders
 from kiosk.backoffice.store import Store
 from kiosk.records.keys import SigningKey
 from kiosk.sync.wire import LARGEST_BODY
+
+log = logging.getLogger(__name__)
 
 
 class OfficeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +36,7 @@ class OfficeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enrol_token: str = ""
     store_name: str = "Stillopen"
     catalog_csv: Path | None = None
+    catalog_language: str = "en"
 
 
 def now_ms() -> int:
@@ -64,15 +69,36 @@ def create_app(settings: OfficeSettings) -> Litestar:
     intake = Intake(store, now_ms, new_id)
     orders = Orders(store, key, now_ms, new_id)
 
+    catalogues = Catalogues(settings.folder / "catalog", key, now_ms)
+    if settings.catalog_csv is not None:
+        _import(catalogues, settings)
+
     async def close() -> None:
         store.close()
 
     return Litestar(
-        route_handlers=lane_routes(intake, orders, key, settings.enrol_token),
+        route_handlers=lane_routes(
+            intake, orders, catalogues, key, settings.enrol_token
+        ),
         on_shutdown=[close],
         request_max_body_size=LARGEST_BODY,
         openapi_config=None,
+        # What is logged, and where to, is the program's decision.
+        logging_config=None,
     )
+
+
+def _import(catalogues: Catalogues, settings: OfficeSettings) -> None:
+    if settings.catalog_csv is None:
+        return
+    version, problems = catalogues.import_csv(
+        settings.catalog_csv, skip_bad_rows=True, language=settings.catalog_language
+    )
+    for problem in problems:
+        log.warning(
+            "%s, row %s: %s", settings.catalog_csv, problem.row, problem.message
+        )
+    log.info("catalogue version %s is in force", version)
 
 
 def serve(host: str, port: int, settings: OfficeSettings) -> None:

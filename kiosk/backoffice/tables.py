@@ -41,7 +41,7 @@ lane = Table(
     Column("epoch", Text, nullable=False, default=""),
     Column("head_seq", BigInteger, nullable=False, default=0),
     Column("oldest_unsent_ms", BigInteger, nullable=False, default=0),
-    Column("catalog_version", Text, nullable=False, default=""),
+    Column("catalog_version", BigInteger, nullable=False, default=0),
     Column("release", Text, nullable=False, default=""),
 )
 

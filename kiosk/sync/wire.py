@@ -94,7 +94,7 @@ class Hello(msgspec.Struct, frozen=True):
     nonce: str = ""
     ahead_of_me: int = 0
     oldest_unsent_ms: int = 0
-    catalog_version: str = ""
+    catalog_version: int = 0
     release: str = ""
 
 
