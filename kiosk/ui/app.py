@@ -76,6 +76,7 @@ class LaneApp(App):
         self._is_due = False
         self._lock = threading.Lock()
         self._thread: int | None = None
+        self._frame: Any = None
         self._touched_at = self._told_at = float("-inf")
 
     # -- Kivy --------------------------------------------------------------
@@ -201,10 +202,12 @@ class LaneApp(App):
     def _pixels(self) -> tuple[tuple[int, int], bytes]:
         size = (self.panel.width_px, self.panel.height_px)
         # The back buffer is undefined after a flip: draw once more, aside.
-        frame = Fbo(size=size, with_stencilbuffer=True)
-        with frame:
-            ClearColor(*rgba(THEME.background))
-            ClearBuffers()
+        if self._frame is None:
+            self._frame = Fbo(size=size)
+            with self._frame:
+                ClearColor(*rgba(THEME.background))
+                ClearBuffers()
+        frame = self._frame
         frame.add(self.screen.canvas)
         frame.draw()
         pixels = bytes(frame.pixels)

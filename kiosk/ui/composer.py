@@ -339,9 +339,12 @@ class Composer:
         colour: str = "ink",
         valign: str = "middle",
     ) -> tuple[Ink, ...]:
-        """One line of data: too long, it ends in an ellipsis and never breaks."""
-        px = self.type_px(capital)
-        one = elided(drawable(text), px, bold, float(self.px(box.w)))
+        """One line of data: too long, it shrinks, then ends in an ellipsis."""
+        text, room = drawable(text), float(self.px(box.w))
+        px, least = self.type_px(capital), self.type_px(self.theme.least)
+        while px > least and width(text, px, bold) > room:
+            px -= 1
+        one = elided(text, px, bold, room)
         line = round(px * LINE)
         spare = self.px(box.h) - line
         top = self.px(box.y) + (spare // 2 if valign == "middle" else spare)
@@ -355,6 +358,7 @@ class Composer:
                 px,
                 self.colour(colour),
                 bold,
+                is_cut=one != text,
             ),
         )
 

@@ -348,7 +348,7 @@ def _attendants(language: str) -> Iterator[tuple[str, Lane, Local]]:
             )
         },
     )
-    yield "attendant_idle", idle, Local()
+    yield "attendant_rest", idle, Local()
     yield "attendant_lines", at(menu), Local(panel="lines")
     yield "attendant_line", at(menu), Local(panel="line", chosen="5")
     yield "attendant_quantity", at(menu), Local(panel="quantity", chosen="5", typed="2")

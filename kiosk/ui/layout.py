@@ -81,15 +81,18 @@ class _Arrangement:
 
     def _footer_in(self, foot: Box) -> None:
         cells = foot.grid(3, 1, self.gap)
+        # Half a screen is narrow: then all three are small, not one of them.
+        narrow = cells[0].w < 50
+        size = self.theme.least + 0.3 if narrow else self.theme.small
         for button in self.view.footer:
             slot = next(
                 (n for n, s in enumerate(_SLOTS) if button.name.startswith(s)), 0
             )
-            self.c.button(cells[slot], button, self.theme.small)
+            self.c.button(cells[slot], button, size)
 
     def _grid(self, box: Box, buttons: Sequence[Button], columns: int) -> None:
         """Buttons in a grid; one that would stand alone takes the whole first row."""
-        rows = -(-len(buttons) // columns)
+        rows = max(1, -(-len(buttons) // columns))
         cells = box.grid(columns, rows, self.gap)
         if columns == 2 and len(buttons) % 2:
             first, second = cells[:2]
@@ -272,9 +275,9 @@ class _Arrangement:
                 start, self.body = self.body.bottom(44, gap * 2)
                 self.c.button(start, view.primary, 9)
             left = self.body
-        self._heading(left)
         if view.card:
-            self._notice(left, view.card)
+            left = self._notice(left, view.card)
+        self._heading(left)
 
     def _basket(self) -> None:
         view, gap, t = self.view, self.gap, self.theme
@@ -286,15 +289,15 @@ class _Arrangement:
         if view.primary:
             pay, self.body = self.body.bottom(30 if self.is_wide else 36, gap + 1)
             self.c.button(pay, view.primary, 8)
-        if self.is_wide:
-            # The total begins where the list begins.
-            _, self.body = self.body.top(16, 3)
         rows = -(-len(view.buttons) // 2)
         height = 22 if self.is_wide else 23
         grid, self.body = self.body.bottom(rows * height + (rows - 1) * gap, gap + 1)
         self._grid(grid, view.buttons, 2)
         if view.total:
-            need = 34 if not self.is_wide else self.body.h
+            need = 34.0
+            if self.is_wide:
+                # The total begins where the list does, if bars leave it room.
+                need = max(self.body.h - 19, min(self.body.h, 36.0))
             total, self.body = self.body.bottom(need, gap + 1)
             self._total(total)
         area = left if self.is_wide else self.body
@@ -309,9 +312,9 @@ class _Arrangement:
             )
         )
         self.c.words("title", title, view.title, t.prompt + 0.6, bold=True)
-        self._list(area)
         if view.card and not view.card.is_modal:
-            self._notice(area, view.card)
+            area = self._notice(area, view.card)
+        self._list(area)
 
     def _total(self, box: Box) -> None:
         view, c, t = self.view, self.c, self.theme
@@ -573,8 +576,8 @@ class _Arrangement:
 
     # -- cards -------------------------------------------------------------
 
-    def _notice(self, area: Box, card: Card) -> None:
-        """A polite word over the lower part of the list, not a wall."""
+    def _notice(self, area: Box, card: Card) -> Box:
+        """A polite word below what it is about; return what is left above it."""
         c, t = self.c, self.theme
         room = area.w - 10 - 38 - 18
         need = (
@@ -582,8 +585,9 @@ class _Arrangement:
             + c.height(card.text, room, t.body)
             + 14
         )
-        at = area.bottom(min(area.h, max(need, 46.0)))[0]
+        at, area = area.bottom(min(area.h, max(need, 44.0)), self.gap)
         self._card(at, card, "amber_soft", "amber")
+        return area
 
     def _card(self, at: Box, card: Card, fill: str, border: str) -> None:
         c, t = self.c, self.theme

@@ -14,7 +14,7 @@ from kiosk.ui.view import Row
 
 # Shares of the row's height: type, and the frame left and right.
 _TYPE = THEME.body / CAPITAL / THEME.row
-_SMALL = THEME.least / CAPITAL / THEME.row
+_SMALL = THEME.small / CAPITAL / THEME.row
 _FRAME = 5 / THEME.row
 _COUNT = 17 / THEME.row
 

@@ -269,7 +269,8 @@ def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]
     below = unattended(mode)
     deeds = []
     if basket and basket.standing:
-        deeds.append(scene.opens("lines", t("Change a line"), "lines", icon="list"))
+        if VOID in roles or PRICE in roles:
+            deeds.append(scene.opens("lines", t("Change a line"), "lines", icon="list"))
         if VOID in roles:
             deeds.append(
                 _asks_reason(scene, "void_sale", t("End without sale"), "clear")

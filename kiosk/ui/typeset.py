@@ -86,14 +86,14 @@ def set_in(
         lines = _wrapped(text, size, bold, room)
         fits = all(width(line, size, bold) <= room for line in lines)
         if fits and len(lines) * size * LINE <= height + 1:
-            return Setting(size, lines)
+            return Setting(size, _balanced(lines, text, size, bold, room))
         if size <= least:
             break
         size = max(least, min(size - 1, int(size * 0.95)))
     most = max(1, int((height + 1) / (size * LINE)))
     kept = [elided(line, size, bold, room) for line in lines[:most]]
     if len(lines) > most:
-        kept[-1] = elided(kept[-1] + " …" * 1, size, bold, room)
+        kept[-1] = elided(f"{kept[-1].rstrip('…')} {lines[most]}", size, bold, room)
     return Setting(size, tuple(kept), is_cut=True)
 
 
@@ -106,6 +106,25 @@ def _wrapped(text: str, px: int, bold: bool, room: float) -> tuple[str, ...]:
         else:
             lines.append(word)
     return tuple(lines)
+
+
+def _balanced(
+    lines: tuple[str, ...], text: str, px: int, bold: bool, room: float
+) -> tuple[str, ...]:
+    """Break into as many lines of like length, so that no word is left alone."""
+    if len(lines) < 2:
+        return lines
+    low, high = room / len(lines), room
+    while high - low > px / 2:
+        middle = (low + high) / 2
+        tried = _wrapped(text, px, bold, middle)
+        if len(tried) == len(lines) and all(
+            width(line, px, bold) <= middle for line in tried
+        ):
+            lines, high = tried, middle
+        else:
+            low = middle
+    return lines
 
 
 @lru_cache(maxsize=64)
