@@ -106,8 +106,9 @@ def is_same_place(one: Box, other: Box) -> bool:
 
 def _holds(outer: Box, inner: Box) -> bool:
     x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    # A linear code may be found as one thin line: room in both directions.
-    room = max(outer[2] - outer[0], outer[3] - outer[1]) / 4
+    # A linear code may be found as one thin line: such a box needs room around it.
+    width, height = outer[2] - outer[0], outer[3] - outer[1]
+    room = max(max(width, height) / 4 - min(width, height) / 2, 4.0)
     return (
         outer[0] - room <= x <= outer[2] + room
         and outer[1] - room <= y <= outer[3] + room
