@@ -142,7 +142,7 @@ def _driver(device: str, options: Options) -> Driver[Any]:
     if "driver" not in options:
         raise DeviceConfigError(key, f"is needed and missing; one of {known}")
     name = options["driver"]
-    if name not in _TABLE[device]:
+    if not isinstance(name, str) or name not in _TABLE[device]:
         raise DeviceConfigError(
             key, f"there is no driver {name!r}; expected one of {known}"
         )

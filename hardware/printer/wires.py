@@ -96,9 +96,11 @@ class SerialWire:
     def close(self) -> None:
         # Not python-escpos' close: it waits for good on a line that takes nothing.
         until = time.monotonic() + DRAIN_SECONDS
-        while self._line.out_waiting and time.monotonic() < until:
+        while self._line.out_waiting:
+            if time.monotonic() > until:
+                self._line.reset_output_buffer()
+                break
             time.sleep(0.01)
-        self._line.reset_output_buffer()
         self._line.close()
 
 

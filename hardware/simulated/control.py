@@ -124,6 +124,7 @@ class ControlServer:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._listener = socket.create_server((LOOPBACK, 0))
+        self._serving: list[threading.Thread] = []
         self._thread = threading.Thread(
             target=self._run, name="simulator-control", daemon=True
         )
@@ -136,15 +137,15 @@ class ControlServer:
         return port
 
     def close(self) -> None:
-        """Stop listening; returns when the thread has ended."""
+        """Stop listening; returns when all that was told has been answered."""
         try:
             # Wakes the accept; close alone does not.
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self._listener.close()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        for thread in (self._thread, *self._serving):
+            thread.join(ANSWER_SECONDS)
 
     def _run(self) -> None:
         while True:
@@ -153,7 +154,10 @@ class ControlServer:
             except OSError:
                 return
             # A control may wait for its device; others are heard meanwhile.
-            threading.Thread(target=self._serve, args=(link,), daemon=True).start()
+            server = threading.Thread(target=self._serve, args=(link,), daemon=True)
+            self._serving.append(server)
+            server.start()
+            self._serving = [one for one in self._serving if one.is_alive()]
 
     def _serve(self, link: socket.socket) -> None:
         with link:
@@ -177,9 +181,9 @@ def bench_of(
     """Return a bench for a lane's devices, those in processes of their own included."""
     bench = SimulatedBench()
     for name, device in devices.items():
-        port_file = options.get(name, {}).get("port_file")
+        bench.add(name, device)
+    for name, given in options.items():
+        port_file = given.get("port_file")
         if isinstance(port_file, str):
             bench.reach(name, Path(port_file))
-        else:
-            bench.add(name, device)
     return bench

@@ -278,21 +278,37 @@ def _finish(strips: list[Image.Image], width: int) -> Image.Image:
         ink.paste(strip, (margin, top))
         top += strip.height
     sheet = Image.new("RGB", size, PAPER)
-    # Thermal paper is never quite even; seeded, so a receipt is always the same.
-    grain = Image.frombytes(
-        "L", size, random.Random(size[1]).randbytes(size[0] * size[1])
-    )
-    grain = grain.filter(ImageFilter.GaussianBlur(2)).point(lambda v: abs(v - 128) // 2)
-    sheet.paste((228, 225, 214), (0, 0), grain)
+    sheet.paste((228, 225, 214), (0, 0), _grain(size))
     sheet.paste(INK, (0, 0), ink.point(lambda v: v * 245 // 255))
     outline = _torn_outline(size, tooth)
     whole = (size[0] + 2 * shadow, size[1] + 2 * shadow)
     cast = Image.new("L", whole, 0)
     cast.paste(outline.point(lambda v: v * 90 // 255), (shadow, shadow + SCALE * 3))
     picture = Image.new("RGBA", whole, (0, 0, 0, 0))
-    picture.putalpha(cast.filter(ImageFilter.GaussianBlur(shadow // 3)))
+    # Blurred small: a shadow has no detail, and receipts can be metres long.
+    small = cast.resize((whole[0] // 4, whole[1] // 4))
+    soft = small.filter(ImageFilter.GaussianBlur(shadow // 12))
+    picture.putalpha(soft.resize(whole))
     picture.paste(sheet, (shadow, shadow), outline)
     return picture
+
+
+@cache
+def _grain_tile() -> Image.Image:
+    # Seeded, so that a receipt is always the same picture.
+    side = 512
+    noise = Image.frombytes("L", (side, side), random.Random(1).randbytes(side**2))
+    soft = noise.filter(ImageFilter.GaussianBlur(2))
+    return soft.point(lambda value: abs(value - 128) // 2)
+
+
+def _grain(size: tuple[int, int]) -> Image.Image:
+    """Thermal paper is never quite even: return where it is greyer."""
+    tile, grain = _grain_tile(), Image.new("L", size)
+    for top in range(0, size[1], tile.height):
+        for left in range(0, size[0], tile.width):
+            grain.paste(tile, (left, top))
+    return grain
 
 
 def _torn_outline(size: tuple[int, int], tooth: int) -> Image.Image:

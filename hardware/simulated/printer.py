@@ -37,6 +37,7 @@ def main() -> None:
     write_port_file(asked.port_file, PortFile(wire.port, control.port, terminal))
     print("ready", flush=True)
     printer.wait_until_stopped()
+    control.close()
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class SimulatedPrinter:
         self._off: list[tuple[PieceOfPaper, str]] = []
         self._receipts: list[dict[str, str]] = []
         self._lines_left: int | None = None
+        self._lines_printed = 0
         self._is_cover_open = False
         self._is_paper_low = False
         self._is_silent = False
@@ -74,6 +75,7 @@ class SimulatedPrinter:
             "stop": self.stop,
             "receipts": self.receipts,
             "wait_for_receipts": self.wait_for_receipts,
+            "wait_for_lines": self.wait_for_lines,
         }
 
     def paper_out(self, after_lines: int = 0) -> None:
@@ -127,6 +129,13 @@ class SimulatedPrinter:
         with self._change:
             return self._change.wait_for(
                 lambda: len(self._receipts) >= count, timeout=seconds
+            )
+
+    def wait_for_lines(self, count: int, seconds: float = 5.0) -> bool:
+        """Wait until `count` lines were printed in all; say whether they were."""
+        with self._change:
+            return self._change.wait_for(
+                lambda: self._lines_printed >= count, timeout=seconds
             )
 
     @property
@@ -245,6 +254,7 @@ class SimulatedPrinter:
                 self._change.wait_for(lambda: self._stopped, self._line_seconds)
                 if not self._can_print() or self._buffer[0][0] is not piece:
                     return
+            self._lines_printed += 1
             if self._lines_left is not None:
                 self._lines_left -= 1
         self._buffer.popleft()

@@ -327,8 +327,8 @@ class TerminalCore:
         return QueryResult(Answer.FOUND, kept.result)
 
     def _reverse(self, attempt: Attempt, reversal_id: str) -> PayResult:
-        if reversal_id in self._ledger:
-            return result_of(self._ledger[reversal_id])
+        if (earlier := self._ledger.get(reversal_id)) is not None:
+            return _again(earlier, Kind.REVERSAL, attempt.attempt_id)
         kept = self._ledger.get(attempt.attempt_id)
         if kept is None or kept.kind is not Kind.PAYMENT:
             return PayResult(Outcome.DECLINED, detail="no such payment")
@@ -355,8 +355,8 @@ class TerminalCore:
         return result_of(self._ledger[reversal_id])
 
     def _refund(self, attempt: Attempt, amount: int, refund_id: str) -> PayResult:
-        if refund_id in self._ledger:
-            return result_of(self._ledger[refund_id])
+        if (earlier := self._ledger.get(refund_id)) is not None:
+            return _again(earlier, Kind.REFUND, attempt.attempt_id, amount)
         kept = self._ledger.get(attempt.attempt_id)
         if kept is None or kept.kept_minor <= 0 or kept.kind is not Kind.PAYMENT:
             return PayResult(Outcome.DECLINED, detail="nothing was charged")
@@ -434,3 +434,13 @@ class TerminalCore:
             and self._dialogue.stage is _Stage.AWAITING_ACK
             and self._dialogue.transaction.id == attempt_id
         )
+
+
+def _again(
+    earlier: Transaction, kind: Kind, of: str, amount: int | None = None
+) -> PayResult:
+    """Return what a repeated id did, unless it is asked to do something else now."""
+    is_same_amount = amount is None or amount == earlier.amount_minor
+    if (earlier.kind, earlier.of) == (kind, of) and is_same_amount:
+        return result_of(earlier)
+    return PayResult(Outcome.DECLINED, detail="this id was used for something else")

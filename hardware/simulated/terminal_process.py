@@ -272,6 +272,7 @@ def main() -> None:
     write_port_file(asked.port_file, PortFile(terminal.port, control.port))
     print("ready", flush=True)
     terminal.run()
+    control.close()
 
 
 if __name__ == "__main__":
