@@ -129,7 +129,8 @@ def _paid(sale: Sale, w: Words) -> Iterator[PrintRow]:
     if card is not None:
         yield TextLine(" ".join(filter(None, (w.t("Card"), card.brand))), amount)
         details = " ".join(filter(None, (card.masked_pan, card.auth_code)))
-        if details:
+        # The terminal's own lines say it all, where it sent any.
+        if details and not card.receipt_lines:
             yield TextLine(f"  {details}")
     elif sale.settled_by:
         yield TextLine(w.t("Card, confirmed by a colleague"), amount)

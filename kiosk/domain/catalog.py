@@ -80,10 +80,16 @@ class Recall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def line_of(item: Item, unit_price_minor: int, quantity: int = 1) -> LineItem:
-    """Return the line that sells `quantity` of an item, not yet weighed."""
+    """Return the line that sells `quantity` of an item, not yet weighed.
+
+    The size goes with the name: a fifth of real items share theirs with another.
+    """
     return LineItem(
         item_id=item.item_id,
-        description=item.description,
+        description={
+            language: name if item.size in name else f"{name} {item.size}"
+            for language, name in item.description.items()
+        },
         quantity=quantity,
         unit_price_minor=unit_price_minor,
         extended_minor=0 if item.weighed else unit_price_minor * quantity,
