@@ -65,7 +65,8 @@ class DiskWatch:
         self._thread.join()
 
     def _run(self) -> None:
-        had_room = True
+        # Nothing is known yet: the lane may have gone down over a full disk.
+        had_room: bool | None = None
         while True:
             has_room = room_for_a_basket(self._folder)
             if has_room != had_room:
