@@ -26,7 +26,6 @@ def by_basket(
     left = dict(left)
     goods = [line for line in sold if not line.is_deposit and line.extended_minor > 0]
     # Equal remainders are served by what lines are, not by when they were scanned.
-    goods.sort(key=lambda line: left[line.line_no])
     goods.sort(key=_CONTENT)
     alone = [offer for offer in offers if not offer.stackable]
     chosen = sorted(
@@ -47,7 +46,14 @@ def by_basket(
     return given
 
 
-_CONTENT = attrgetter("item_id", "tax_class", "extended_minor", "quantity")
+_CONTENT = attrgetter(
+    "item_id",
+    "tax_class",
+    "extended_minor",
+    "quantity",
+    "weight_grams",
+    "offer_groups",
+)
 
 
 def _for(offer: BasketOffer, goods: list[LineItem]) -> list[LineItem]:
@@ -57,7 +63,8 @@ def _for(offer: BasketOffer, goods: list[LineItem]) -> list[LineItem]:
 
 
 def _off(offer: BasketOffer, lines: Sequence[LineItem], left: Mapping[int, int]) -> int:
-    if sum([line.extended_minor for line in lines]) < offer.from_minor:
+    reached = sum([line.extended_minor for line in lines]) if offer.from_minor else 0
+    if reached < offer.from_minor:
         return 0
     rest = sum([left[line.line_no] for line in lines])
     if offer.off_ppm:

@@ -248,6 +248,16 @@ def test_a_stackable_offer_by_the_basket_comes_on_top():
     assert off([piece("wok", 1100)], lot, club) == 100 + 100
 
 
+def test_of_stackable_offers_the_percentage_comes_first_and_the_shopper_pays_less():
+    amount = Threshold(
+        offer_id="1", description=WORDS, from_minor=0, off_minor=100, stackable=True
+    )
+    part = Threshold(
+        offer_id="2", description=WORDS, from_minor=0, off_ppm=100_000, stackable=True
+    )
+    assert off([piece("wok", 1100)], amount, part) == 110 + 100
+
+
 def test_deposits_are_never_discounted():
     everything = Threshold(
         offer_id="t", description=WORDS, from_minor=0, off_ppm=1_000_000
@@ -419,3 +429,19 @@ def test_a_bundle_in_a_large_basket_leaves_the_drink_to_the_part_that_needs_it()
     )
     lines = [piece("cola", 200), piece("crisps", 90, quantity=20)]
     assert off(lines, pair) == 190
+
+
+def test_in_a_large_basket_a_mix_takes_no_piece_that_has_a_better_offer():
+    any_two = MixAndMatch(
+        offer_id="m",
+        description=WORDS,
+        pieces=2,
+        price_minor=100,
+        item_ids=("rum", "cola"),
+        limit=1,
+    )
+    cheap_rum = PercentOff(
+        offer_id="p", description=WORDS, off_ppm=900_000, item_ids=("rum",)
+    )
+    lines = [piece("rum", 300), piece("cola", 200, quantity=14)]
+    assert off(lines, any_two, cheap_rum) == 270 + 300
