@@ -27,6 +27,7 @@ from hardware.printer.layout import PaperLine, lay_out, set_line
 
 # `FS .`: some printers wake up reading two bytes as one Chinese character.
 KANJI_OFF = b"\x1c."
+FEED_DOTS = b"\x1bJ"
 DOTS_PER_CELL = 12
 TALL = TXT_SIZE + b"\x01"
 NORMAL_SIZE = TXT_SIZE + b"\x00"
@@ -94,8 +95,11 @@ class _Pen:
         self._put(TXT_STYLE["align"]["center"])
         # A longer text has more modules: smaller ones keep it on the paper.
         size = 6 if len(content.encode()) <= 80 else 4 if len(content) <= 250 else 3
+        # The standard wants four modules of white around it.
+        quiet = FEED_DOTS + bytes([4 * size])
+        self._put(quiet)
         self._escpos.qr(content, ec=QR_ECLEVEL_M, size=size, native=True)
-        self._put(TXT_STYLE["align"]["left"])
+        self._put(quiet + TXT_STYLE["align"]["left"])
 
     def bars(self, text: str) -> None:
         content = "".join(c if c.isascii() else "?" for c in clean(text))

@@ -224,7 +224,6 @@ class Paper:
                 picture = Image.new("L", (len(matrix), len(matrix)), 0)
                 picture.putdata([255 * dark for row in matrix for dark in row])
                 side = len(matrix) * self._qr_dots
-                self._strips.append(self._blank(8))
                 self._place(picture.resize((side, side), 0))
                 self._words.append(f"[QR {self._qr.decode(errors='replace')}]")
             case _:

@@ -88,7 +88,7 @@ def test_no_product_name_commands_the_printer(name, price, width):
 def test_no_code_on_a_receipt_commands_the_printer(text):
     pieces = parse(compose([LinearCode(text), QrCode(text)], 48))
     names = {piece.name for piece in pieces if isinstance(piece, Command)}
-    known = {"ESC @", "FS .", "ESC t", "ESC a", "GS h", "GS w", "GS f", "GS H"}
+    known = {"ESC @", "FS .", "ESC t", "ESC a", "ESC J", "GS h", "GS w", "GS f", "GS H"}
     assert names <= known | {"GS k", "GS ("}
 
 
