@@ -67,6 +67,10 @@ class Scene:
             **parts,
         )
 
+    def name(self, line: LineItem) -> str:
+        """Return a line's name as the screen can show it; never nothing."""
+        return plain(line.named(self.words.language)) or plain(line.item_id)
+
     # -- buttons -----------------------------------------------------------
 
     def opens(self, name: str, label: str, panel: str, **parts: Any) -> Button:
@@ -160,7 +164,7 @@ class Scene:
         elif line.quantity > 1:
             detail = f"{line.quantity} × {amount(line.unit_price_minor, currency)}"
         return Row(
-            plain(line.named(self.words.language)),
+            self.name(line),
             amount(line.extended_minor, currency),
             count="" if line.weighed else f"{line.quantity} ×",
             detail=detail,

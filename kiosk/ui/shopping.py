@@ -375,18 +375,22 @@ def _more_time(scene: Scene) -> Card:
 
 
 def _tile(scene: Scene, item: Item) -> Button:
-    name = item.description.get(scene.words.language) or next(
-        iter(item.description.values()), item.item_id
-    )
     slug = "".join(c if c.isascii() and c.isalnum() else "_" for c in item.item_id)
     return Button(
         f"item_{slug}",
-        plain(name),
+        item_name(scene, item),
         kind="tile",
         icon=picture(item),
         detail=item_price(scene, item),
         post=ItemPicked(item.item_id),
     )
+
+
+def item_name(scene: Scene, item: Item) -> str:
+    """Return an item's name as the screen can show it; never nothing."""
+    names = item.description
+    name = names.get(scene.words.language) or next(iter(names.values()), "")
+    return plain(name) or plain(item.item_id)
 
 
 def item_price(scene: Scene, item: Item) -> str:
@@ -525,8 +529,8 @@ def _remove(scene: Scene, mode: Scanning) -> View:
     choices = [
         Button(
             f"remove_{line.line_no}",
-            plain(line.named(scene.words.language)),
-            speech=t("Remove {name}", name=plain(line.named(scene.words.language))),
+            scene.name(line),
+            speech=t("Remove {name}", name=scene.name(line)),
             kind="row",
             icon="minus",
             amount=scene.money(line.extended_minor),
@@ -580,7 +584,7 @@ def _quantity(scene: Scene, mode: Scanning) -> View:
         choices = [
             Button(
                 f"line_{line.line_no}",
-                plain(line.named(scene.words.language)),
+                scene.name(line),
                 kind="row",
                 icon="plus",
                 amount=f"{line.quantity} ×",
@@ -617,7 +621,7 @@ def _quantity(scene: Scene, mode: Scanning) -> View:
         "quantity_keys",
         Layout.KEYS,
         t("How many?"),
-        text=plain(line.named(scene.words.language)),
+        text=scene.name(line),
         icon="plus",
         field=Field(local.typed, str(line.quantity)),
         keys=scene.digits("typed", 2),
@@ -639,7 +643,7 @@ def weighing(scene: Scene, mode: Weighing) -> View:
         Layout.MESSAGE,
         t("Put it on the scale"),
         big=scene.words.kilograms(max(0, scene.lane.weight_grams)),
-        text=plain(mode.line.named(scene.words.language)),
+        text=scene.name(mode.line),
         detail=t("{amount} / kg", amount=scene.money(mode.line.unit_price_minor)),
         icon="scale",
         buttons=(Button("back", t("Back"), icon="back", post=WeighingCancelled()),),
@@ -698,7 +702,7 @@ def subject(scene: Scene, mode: Intervention) -> str:
     basket = basket_of(mode)
     line = mode.line or (basket.line(mode.line_no) if basket else None)
     if line:
-        name = plain(line.named(scene.words.language))
+        name = scene.name(line)
         return f"{mode.quantity} × {name}" if mode.quantity else name
     if mode.reason == "help":
         topics = {topic: label for topic, label, _ in TOPICS}
@@ -718,7 +722,7 @@ def waiting_rows(scene: Scene, mode: Intervention) -> tuple[Row, ...]:
     t, rows = scene.t, []
     for approval in basket.waiting:
         line = basket.line(approval.line_no)
-        name = plain(line.named(scene.words.language)) if line else ""
+        name = scene.name(line) if line else ""
         why = {
             "age": t("from {age} years", age=approval.age),
             "item": t("is looked at by a colleague"),

@@ -48,7 +48,7 @@ from kiosk.domain.state import (
 from kiosk.domain.tender import Stage
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene, line_choices
-from kiosk.ui.shopping import item_price, picture, subject, waiting_rows
+from kiosk.ui.shopping import item_name, item_price, picture, subject, waiting_rows
 from kiosk.ui.view import Button, Field, Layout, View
 from kiosk.ui.words import N, plain
 
@@ -64,7 +64,7 @@ ASKED: dict[str, str] = {
     "void_sale": N("The shopper wants to leave without buying"),
     "random_check": N("Random check of the basket"),
     "help": N("The shopper asked for help"),
-    "scale_mismatch": N("The weight in the bagging area does not fit"),
+    "scale_mismatch": N("The weight does not fit"),
     "idle": N("The basket was left alone"),
 }
 
@@ -379,7 +379,7 @@ def _lines(scene: Scene, basket: Basket) -> View:
     choices = [
         Button(
             f"line_{line.line_no}",
-            plain(line.named(scene.words.language)),
+            scene.name(line),
             kind="row",
             detail=scene.row(line, scene.currency).detail,
             amount=scene.money(line.extended_minor),
@@ -448,7 +448,7 @@ def _quantity(scene: Scene, mode: Attending, line: LineItem) -> View:
         "attendant_quantity",
         Layout.KEYS,
         t("How many?"),
-        text=plain(line.named(scene.words.language)),
+        text=scene.name(line),
         icon="plus",
         field=Field(scene.local.typed, str(line.quantity)),
         keys=scene.digits("typed", 2),
@@ -475,7 +475,7 @@ def _price(scene: Scene, line: LineItem) -> View:
         "attendant_price",
         Layout.KEYS,
         t("New price"),
-        text=plain(line.named(scene.words.language)),
+        text=scene.name(line),
         icon="tag",
         field=Field(scene.money(minor) if typed else "", per),
         keys=scene.digits("typed", 6),
@@ -540,10 +540,7 @@ def _check(scene: Scene) -> View:
     tiles = tuple(
         Button(
             f"price_{n}",
-            plain(
-                item.description.get(scene.words.language)
-                or next(iter(item.description.values()), item.item_id)
-            ),
+            item_name(scene, item),
             kind="tile",
             detail=item_price(scene, item) or t("no price"),
             icon=picture(item),

@@ -20,6 +20,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
+# Letters of living languages carry a few; a tower of marks would leave its line.
+_MOST_MARKS = 1
+
 LOCALES = Path(__file__).parent / "locale"
 
 
@@ -91,9 +94,15 @@ def plain(text: str) -> str:
     Control, format, private and unassigned characters go; so do lone surrogates.
     What the font cannot draw is dropped where fonts are known (`type.py`).
     """
-    spaced = " ".join(text.split())
-    kept = "".join(c for c in spaced if unicodedata.category(c)[0] != "C")
-    return " ".join(kept.split())
+    spaced = unicodedata.normalize("NFC", " ".join(text.split()))
+    kept: list[str] = []
+    marks = 0
+    for c in spaced:
+        category = unicodedata.category(c)
+        marks = marks + 1 if category == "Mn" else 0
+        if category[0] != "C" and marks <= _MOST_MARKS:
+            kept.append(c)
+    return " ".join("".join(kept).split())
 
 
 @lru_cache(maxsize=32)
