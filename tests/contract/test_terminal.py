@@ -206,7 +206,7 @@ def test_a_slow_bank_is_waited_for(desk, paying, sink):
 
 
 def test_a_payment_goes_on_while_the_cable_is_out(desk, paying, sink):
-    desk.tell("fail_next", fault="unplugged", ms=300)
+    desk.tell("fail_next", fault="unplugged", ms=1500)
     desk.tell("present_card", wait_seconds=SECONDS)
     assert paying.result(SECONDS).outcome is Outcome.UNKNOWN
     assert desk.driver.query(attempt()).answer is Answer.UNREACHABLE
@@ -254,7 +254,7 @@ def test_a_result_that_is_not_on_disk_is_not_acknowledged(desk, deaf_sink):
 
 def test_a_terminal_that_reverses_by_itself_says_so_when_asked(desk, deaf_sink):
     desk.kill()
-    desk.start("--auto-reverse", "--ack-ms", "200", "--auto-present-ms", "0")
+    desk.start("--auto-reverse", "--ack-ms", "1500", "--auto-present-ms", "0")
     assert desk.driver.pay(attempt(), deaf_sink).outcome is Outcome.UNKNOWN
     assert desk.driver.query(attempt()).answer is Answer.IN_PROGRESS
     assert desk.tell("wait_for", attempt_id="a1", state="auto_reversed")
