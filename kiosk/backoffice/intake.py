@@ -141,18 +141,11 @@ class Intake:
             if known is None and before == NOTHING:
                 known = NOTHING, book.begin_branch(lane_id, batch.epoch, NOTHING)
             if known is None:
-                if book.branches(lane_id):
-                    return Refusal(
-                        409, f"entry {before.seq} is not held here: say hello again"
-                    )
-                book.raise_alarm(
-                    lane_id,
-                    f"begins {batch.epoch} {before.seq}",
-                    f"entries 1 to {before.seq} are not here: this back office "
-                    "is newer than the lane's oldest entry",
-                    now_ms,
+                # Nor does a server that lost everything begin in the middle: a batch
+                # that comes late would hide from it that the rest is missing.
+                return Refusal(
+                    409, f"entry {before.seq} is not held here: say hello again"
                 )
-                known = before, book.begin_branch(lane_id, batch.epoch, before)
             before, branch = known
             entries = [entry for entry in entries if entry.seq > before.seq]
             if not entries:
