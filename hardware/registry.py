@@ -14,6 +14,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 Options = Mapping[str, Any]
+# Says, from a driver's thread, whether a label's text names something.
+IsKnown = Callable[[str], bool]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
@@ -110,8 +112,10 @@ def is_simulator(driver: str) -> bool:
     return driver == SIMULATED
 
 
-def build(device: str, options: Options) -> Any:
+def build(device: str, options: Options, is_known: IsKnown | None = None) -> Any:
     """Return the device that `options` describe; touches no hardware yet.
+
+    A camera believes a label that `is_known` at its first sight.
 
     `device` is its table's name in lane.toml (`printer`), `options["driver"]` the
     driver's. Typed `Any`: what a name stands for is the reader's of lane.toml to
@@ -119,7 +123,10 @@ def build(device: str, options: Options) -> Any:
     """
     driver = _driver(device, options)
     _check(device, driver.shape, options)
-    return driver.make({k: v for k, v in options.items() if k != "driver"})
+    made = driver.make({k: v for k, v in options.items() if k != "driver"})
+    if isinstance(made, _CameraToBe):
+        return made.build(is_known)
+    return made
 
 
 def problems(device: str, options: Options) -> list[str]:
@@ -194,17 +201,24 @@ def _serial_scanner(options: _Serial) -> object:
     return SerialScanner(serial_port(options.port, options.baud))
 
 
-def _camera(options: _Camera) -> object:
-    from hardware.scanner.camera import CameraScanner, camera_command
+class _CameraToBe:
+    """A camera scanner that waits to be told how to ask for known labels."""
 
-    return CameraScanner(
-        camera_command(
+    def __init__(self, options: _Camera) -> None:
+        self._options = options
+
+    def build(self, is_known: IsKnown | None) -> object:
+        """Make the scanner."""
+        from hardware.scanner.camera import CameraScanner, camera_command
+
+        options = self._options
+        command = camera_command(
             options.source,
             options.frames_per_second,
             options.shown_frames,
             options.is_looping,
         )
-    )
+        return CameraScanner(command, is_known)
 
 
 def _simulated_scanner(options: _SimulatedScanner) -> object:
@@ -304,11 +318,11 @@ def _no_light(options: _None) -> object:
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scanner": {
         "serial": Driver(_Serial, _serial_scanner),
-        "camera": Driver(_Camera, _camera),
+        "camera": Driver(_Camera, _CameraToBe),
         SIMULATED: Driver(_SimulatedScanner, _simulated_scanner),
     },
     # A second scanner beside the first.
-    "camera": {"camera": Driver(_Camera, _camera)},
+    "camera": {"camera": Driver(_Camera, _CameraToBe)},
     "printer": {
         "escpos_network": Driver(_NetworkPrinter, _network_printer),
         "escpos_serial": Driver(_SerialPrinter, _serial_printer),

@@ -8,6 +8,7 @@ lane says what follows. Free text from a label goes nowhere but into a reason.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -181,6 +182,36 @@ class Resolver:
         if deposit is None or price is None:
             return None
         return replace(line_of(deposit, price, quantity), is_deposit=True)
+
+
+class KnownLabels:
+    """Says whether a label names an item, from the one thread that asks.
+
+    `open_catalog` is called on that thread, at its first question: a catalogue is
+    used by the thread that opened it.
+    """
+
+    def __init__(self, open_catalog: Callable[[], Catalog], labels: LabelRules) -> None:
+        self._open_catalog = open_catalog
+        self._catalog: Catalog | None = None
+        self._labels = labels
+
+    def __call__(self, text: str) -> bool:
+        """Return whether the catalogue knows what this label says."""
+        if self._catalog is None:
+            self._catalog = self._open_catalog()
+        match parse(text.encode(), "", self._labels):
+            case Gtin(gtin=gtin, alternatives=alternatives):
+                names = (gtin, *alternatives)
+            case (
+                PricedItem(gtin=gtin) | WeighedItem(gtin=gtin) | CountedItem(gtin=gtin)
+            ):
+                names = (gtin,)
+            case Other(text=name, alternatives=alternatives):
+                names = (name, *alternatives)
+            case Coupon() | Unreadable():
+                return False
+        return any(self._catalog.item(name) is not None for name in names)
 
 
 class PinVault:

@@ -42,7 +42,7 @@ from kiosk.domain.promotion import Offer
 from kiosk.domain.state import Closed, Idle, Lane
 from kiosk.effects import Devices, Effects
 from kiosk.health import DiskWatch, listener
-from kiosk.lookup import PinVault, Resolver
+from kiosk.lookup import KnownLabels, PinVault, Resolver
 from kiosk.receipt import Composer
 from kiosk.records import pins
 from kiosk.records.catalog_csv import read_csv
@@ -187,7 +187,7 @@ class LaneProgram:
         )
         self.timers = Timers(self.runner.post)
         self.devices = {
-            name: registry.build(name, options)
+            name: registry.build(name, options, self._known_labels())
             for name, options in settings.all_devices().items()
         }
         self._roster: Roster | None = None
@@ -261,6 +261,11 @@ class LaneProgram:
             self._catalog_arrived.clear()
             self._catalog.refresh()
         return self._resolve(asked, lane, now_ms)
+
+    def _known_labels(self) -> KnownLabels:
+        return KnownLabels(
+            lambda: Catalog.open(self.catalog_path), self.settings.label_rules()
+        )
 
     def _shown(self, lane: Lane) -> None:
         """Hand a state to the screen; fold the journal's log in while nobody waits."""
