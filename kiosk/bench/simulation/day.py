@@ -40,7 +40,7 @@ _days = itertools.count(1)
 
 # A lane that does not come to rest in so long, with everybody honest, never will.
 _PATIENCE_SECONDS = 4 * 3600
-_CONTACT_SECONDS = 60
+_CONTACT_SECONDS = 90
 
 
 class Tally(msgspec.Struct):
@@ -160,7 +160,8 @@ class Day(Hooks):
             self._live = None if self._is_foreign else self.machine.runner.lane
         self._is_foreign = False
         self.machine.end()
-        off_seconds = 10.0
+        # systemd waits longer for a program that does not even start.
+        off_seconds = 10.0 if self.machine.is_up else 40.0
         if is_cut:
             self.tally.power_cuts += 1
             off_seconds = self.faults.power_is_gone()
@@ -182,8 +183,9 @@ class Day(Hooks):
     # -- people and the network ----------------------------------------------
 
     def _look(self) -> None:
-        self.schedule.after(self.random.uniform(700, 2600), self._look)
         lane = self.machine.lane
+        pause = (700, 2600) if lane is not None else (5_000, 20_000)
+        self.schedule.after(self.random.uniform(*pause), self._look)
         if lane is None or self.machine.is_handling:
             return
         now_ms = self.machine.clock.now_ms()

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 YEAR_MS = 365 * 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 
+# A lane that is killed more often than this in a day sells nothing any more.
+_MOST_ENDS = 10
+
 KINDS = (
     "cut",
     "torn",
@@ -69,7 +72,7 @@ class Faults:
             kinds = tuple(k for k in KINDS if random.random() < share)
         self.kinds = kinds
         # How often, against each other, in seconds between two.
-        self._pace = random.choice((60.0, 200.0, 200.0, 600.0))
+        self._pace = random.choice((60.0, 150.0, 300.0, 300.0, 600.0))
         self.restless = 0.04 if "restless" in kinds else 0.003
         day.terminal.trouble = 0.12 if "terminal" in kinds else 0.0
         day.machine.printer.trouble = 0.15 if "devices" in kinds else 0.0
@@ -129,7 +132,7 @@ class Faults:
         off = self._will_be_off
         self._will_be_off = None
         if off is None:
-            off = random.choice((8.0, 30.0, 120.0, 400.0, 4000.0))
+            off = random.choice((8.0, 20.0, 60.0, 170.0, 190.0, 400.0))
         if random.random() < 0.5:
             day.terminal.lose_power(off + random.uniform(0, 120))
         day.machine.power = "mains"
@@ -167,8 +170,18 @@ class Faults:
 
     def _again(self, deed: Callable[[], None]) -> None:
         def happen() -> None:
-            if not self._has_healed:
-                self._again(deed)
+            if self._has_healed:
+                return
+            self._again(deed)
+            tally = self._day.tally
+            is_quiet = tally.power_cuts + tally.kills < _MOST_ENDS
+            if is_quiet or deed not in (
+                self._cut,
+                self._cut_in_write,
+                self._cut_at_effect,
+                self._kill,
+                self._disk_error,
+            ):
                 deed()
 
         self._after(self._random.expovariate(1 / (self._pace * 2)), happen)
@@ -220,7 +233,7 @@ class Faults:
     def _shut_down(self) -> None:
         if self._day.machine.power == "mains" or self._day.machine.runner is None:
             return
-        self._will_be_off = self._random.choice((60.0, 900.0))
+        self._will_be_off = self._random.choice((60.0, 600.0))
         self._day.tell("world", "shuts the machine down")
         raise PowerCut
 

@@ -192,6 +192,7 @@ class Machine:
         self.runner: LaneRunner | None = None
         self.journal: Journal | None = None
         self.is_handling = False
+        self.is_up = False
         self.boots = 0
         # What the world has told; a program that starts is told it again.
         self.devices: dict[str, str] = {}
@@ -220,6 +221,7 @@ class Machine:
     def boot(self) -> None:
         """Start the program: recover, say what is owed, take events."""
         self.boots += 1
+        self.is_up = False
         self.clock.boot(f"boot-{self.boots}")
         self._inbox.clear()
         self._had_room = None
@@ -243,6 +245,7 @@ class Machine:
             runner.handle(RulesChanged(self._rules))
         runner.start(RELEASE, entries[-1].at_ms if entries else 0)
         self.is_handling = False
+        self.is_up = True
         self.post(RosterChanged(1, shop.ROSTER))
         for device, health in self.devices.items():
             self.post(DeviceChanged(device, health))
