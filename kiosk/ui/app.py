@@ -207,11 +207,15 @@ class LaneApp(App):
             with self._frame:
                 ClearColor(*rgba(THEME.background))
                 ClearBuffers()
-        frame = self._frame
-        frame.add(self.screen.canvas)
+        frame, glass, shown = self._frame, EventLoop.window.canvas, self.screen.canvas
+        # A canvas has one parent, which it tells of changes: give it back its own.
+        place = glass.indexof(shown)
+        glass.remove(shown)
+        frame.add(shown)
         frame.draw()
         pixels = bytes(frame.pixels)
-        frame.remove(self.screen.canvas)
+        frame.remove(shown)
+        glass.insert(place, shown)
         return size, pixels
 
     def _on_screen(self, job: Callable[[], T], timeout: float) -> T:

@@ -18,6 +18,7 @@ from kiosk.ui.theme import THEME, Theme
 from kiosk.ui.view import Button, Card, Field, Layout, View
 from kiosk.ui.words import words
 
+_MOST_LINES = 3
 _SLOTS = ("help", "lang", "staff")
 
 
@@ -126,7 +127,8 @@ class _Arrangement:
         if view.tone == "good" and view.big:
             order = ["big", "title", "text", "detail"]
         heights = {
-            key: c.height(text, room, cap, bold=bold)
+            # A name of 300 characters must not push the controls off the glass.
+            key: min(c.height(text, room, cap, bold=bold), _MOST_LINES * c.line_mm(cap))
             for key, (text, cap, bold, _) in sizes.items()
         }
         gap = 4.0
@@ -282,7 +284,7 @@ class _Arrangement:
     def _basket(self) -> None:
         view, gap, t = self.view, self.gap, self.theme
         if self.is_wide:
-            left, self.body = self.body.left(self.body.w * 0.545, 7)
+            left, self.body = self.body.left(self.body.w * 0.575, 6)
         else:
             left = self.body
         self._footer()
@@ -585,7 +587,7 @@ class _Arrangement:
             + c.height(card.text, room, t.body)
             + 14
         )
-        at, area = area.bottom(min(area.h, max(need, 44.0)), self.gap)
+        at, area = area.bottom(min(area.h * 0.62, max(need, 44.0)), self.gap)
         self._card(at, card, "amber_soft", "amber")
         return area
 

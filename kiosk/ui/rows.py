@@ -16,7 +16,7 @@ from kiosk.ui.view import Row
 _TYPE = THEME.body / CAPITAL / THEME.row
 _SMALL = THEME.small / CAPITAL / THEME.row
 _FRAME = 5 / THEME.row
-_COUNT = 17 / THEME.row
+_COUNT = 14 / THEME.row
 
 
 @lru_cache(maxsize=2048)

@@ -30,6 +30,9 @@ from kiosk.ui.words import N, own_name, plain
 # More languages than this go behind a button of their own.
 LANGUAGES_AT_ONCE = 4
 
+# In a notice the words after the name matter more than its end.
+_LONGEST_NAME = 40
+
 NOTICES: dict[str, tuple[str, str, str]] = {
     "not_for_sale": (
         N("This item is not for sale here"),
@@ -338,6 +341,8 @@ def _notice(scene: Scene, notice: str, item: str) -> Card | None:
         return None
     title, text, icon = NOTICES.get(notice, (N("Please ask a colleague"), "", "info"))
     name = plain(item)
+    if len(name) > _LONGEST_NAME:
+        name = name[:_LONGEST_NAME].rstrip() + "…"
     return Card(
         "notice",
         scene.t(title),

@@ -1,13 +1,15 @@
 """One real Kivy window, offscreen, and a hand that taps its buttons.
 
 The panel is portrait unless STILLOPEN_PANEL says otherwise; Kivy has one window per
-process, so the other panel is a process of its own (`test_landscape.py`).
+process, so the other panel is a process of its own (`test_the_other_panel.py`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,28 @@ class Stage:
             self.at += 0.1
             finger.touch_up()
             self.at += 0.6
+
+
+@pytest.fixture(scope="session", autouse=True)
+def other_panel(request) -> Iterator[subprocess.Popen[str] | None]:
+    """The same tests on the landscape panel, begun at once: they take as long."""
+    wanted = any(
+        "test_the_other_panel" in item.nodeid for item in request.session.items
+    )
+    if not wanted or "STILLOPEN_PANEL" in os.environ:
+        yield None
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", str(Path(__file__).parent)],
+        env={**os.environ, "STILLOPEN_PANEL": "landscape"},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,17 @@ def test_a_picture_of_the_screen_is_what_is_on_it(stage):
     assert picture.getpixel((int(left) + 12, pay[1])) == (red, green, blue)
 
 
+def test_after_a_picture_was_taken_the_screen_goes_on(stage):
+    stage.show(lane(SCANNING))
+    stage.frame()
+    stage.app.screenshot()
+    stage.drawn.clear()
+
+    stage.app.show(replace(lane(Idle()), seq=77))
+
+    stage.until(lambda: 77 in stage.drawn)
+
+
 def test_a_jpeg_can_be_had_for_the_bench(stage):
     stage.show(lane(SCANNING))
 
