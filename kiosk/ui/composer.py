@@ -265,8 +265,9 @@ class Composer:
     ) -> tuple[Ink | Art, ...]:
         """An icon and words, together in the middle."""
         side = min(box.h * 0.42, size * 1.9) if button.icon else 0
-        gap = 3 if side and button.label else 0
-        room = box.inset(4, 1.5)
+        is_narrow = box.w < 50
+        gap = (2 if is_narrow else 3) if side and button.label else 0
+        room = box.inset(2.5 if is_narrow else 4, 1.5)
         spare = max(1.0, room.w - side - gap)
         label = button.label + (f"  ({button.detail})" if button.detail else "")
         setting = self.setting(label, Box(0, 0, spare, room.h), size, bold=True)

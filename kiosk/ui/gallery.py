@@ -345,7 +345,10 @@ def _attendants(language: str) -> Iterator[tuple[str, Lane, Local]]:
         ledger={
             TENDER.attempt_id: Attempt(
                 TENDER.attempt_id, 2000, "EUR", "T1", 4, Stage.SOLD
-            )
+            ),
+            "a-20261103-00c0ffee": Attempt(
+                "a-20261103-00c0ffee", 1943, "EUR", "T1", 5, Stage.TO_CHECK
+            ),
         },
     )
     yield "attendant_rest", idle, Local()
@@ -354,8 +357,10 @@ def _attendants(language: str) -> Iterator[tuple[str, Lane, Local]]:
     yield "attendant_quantity", at(menu), Local(panel="quantity", chosen="5", typed="2")
     yield "attendant_price", at(menu), Local(panel="price", chosen="5", typed="199")
     for todo in ("void", "void_sale", "price", "give_refund", "paid"):
-        chosen = Local(panel="reason", todo=todo, chosen="5", typed="199")
-        yield f"attendant_reason_{todo}", at(menu), chosen
+        is_return = todo == "give_refund"
+        number = "803" if is_return else "5"
+        chosen = Local(panel="reason", todo=todo, chosen=number, typed="199")
+        yield f"attendant_reason_{todo}", idle if is_return else at(menu), chosen
     yield "attendant_check", at(menu), Local(panel="check", typed="B")
     yield "attendant_resume", idle, Local(panel="resume")
     yield "attendant_sales", idle, Local(panel="sales")

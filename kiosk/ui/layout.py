@@ -165,7 +165,9 @@ class _Arrangement:
             y += heights[key] + gap
         y += gap if rows else 0
         for n, row in enumerate(rows):
-            at = Box(box.x + 4, y, box.w - 8, row_h - 2)
+            at = Box(box.x, y, box.w, row_h - 2).middle(
+                min(box.w - 8, 220.0), row_h - 2
+            )
             button = Button(
                 f"row_{n}", row.name, kind="row", detail=row.detail, amount=row.amount
             )

@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from kiosk.domain.catalog import Item, Price
-from kiosk.domain.events import MoreTimePressed, PayPressed
+from kiosk.domain.effects import Ignore
+from kiosk.domain.events import Event, MoreTimePressed, PayPressed
+from kiosk.domain.lane import advance
 from kiosk.domain.state import (
     Approval,
     Attending,
@@ -81,6 +83,17 @@ def test_every_control_has_one_plain_name_and_a_voice(language, name):
 def test_every_control_does_something(language, name):
     for button in present(*EXAMPLES[language, name]).controls:
         assert button.post is not None or button.local is not None, button.name
+
+
+@pytest.mark.parametrize(
+    "name", [name for language, name in EXAMPLES if language == "en"]
+)
+def test_the_lane_has_an_ear_for_every_button_that_is_offered(name):
+    state, local = EXAMPLES["en", name]
+    for button in present(state, local).controls:
+        if isinstance(button.post, Event):
+            _, effects = advance(state, button.post)
+            assert not [e for e in effects if isinstance(e, Ignore)], button.name
 
 
 @pytest.mark.parametrize(
