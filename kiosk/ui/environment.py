@@ -42,6 +42,12 @@ class Settings(Protocol):
     def set(self, section: str, option: str, value: object) -> object:
         """Set one option."""
 
+    def items(self, section: str) -> list[tuple[str, str]]:
+        """Return a section's options."""
+
+    def remove_option(self, section: str, option: str) -> object:
+        """Take one option out."""
+
 
 def prepare() -> None:
     """Set Kivy's environment; an own choice made outside is respected."""
@@ -59,6 +65,8 @@ def prepare() -> None:
         "KIVY_CLIPBOARD": "dummy",
         "KIVY_TEXT": "sdl2",
         "KIVY_WINDOW": "sdl2",
+        # A finger is a finger, and not a mouse as well.
+        "SDL_TOUCH_MOUSE_EVENTS": "0",
         # cage draws its own edges; libdecor made start-up hang.
         "SDL_VIDEO_WAYLAND_ALLOW_LIBDECOR": "0",
     }
@@ -76,7 +84,7 @@ def configure(config: Settings, panel: Panel, production: bool) -> None:
         ("graphics", "resizable"): 0,
         ("graphics", "multisamples"): 0,
         ("graphics", "maxfps"): 60,
-        ("graphics", "fullscreen"): 1 if production else 0,
+        ("graphics", "fullscreen"): "auto" if production else 0,
         ("graphics", "borderless"): 1 if production else 0,
         ("graphics", "show_cursor"): 0 if production else 1,
         ("kivy", "exit_on_escape"): 0,
@@ -86,6 +94,9 @@ def configure(config: Settings, panel: Panel, production: bool) -> None:
         ("postproc", "double_tap_time"): 0,
         ("postproc", "triple_tap_time"): 0,
     }
+    # Kivy also reads touch panels behind SDL's back: each tap would count twice.
+    for option, _ in list(config.items("input")):
+        config.remove_option("input", option)
     for (section, option), value in options.items():
         config.set(section, option, value)
 

@@ -142,7 +142,7 @@ def test_neither_f1_nor_escape_does_anything(stage):
 
 
 def test_a_right_click_leaves_no_red_dots(stage):
-    assert Config.get("input", "mouse") == "mouse,disable_multitouch"
+    assert Config.items("input") == [("mouse", "mouse,disable_multitouch")]
     assert not Config.items("modules")
 
 
