@@ -217,7 +217,7 @@ class Day(Hooks):
         if self.office.acknowledged.seq and not self.office.holds(
             self.office.acknowledged
         ):
-            if self.faults.is_restored_since_contact:
+            if self.faults.is_restored_since_contact and not self._was_met:
                 return
             raise Violation(
                 f"entry {self.office.acknowledged.seq} counts as acknowledged and "
@@ -290,9 +290,9 @@ class Day(Hooks):
                 f"attempt {attempt.attempt_id} was acknowledged without an entry"
             )
 
-    def posted(self, event: Event) -> None:
-        """Let answers come twice, and tomorrow."""
-        self.faults.answer(event)
+    def delay_of(self, event: Event) -> float:
+        """Let answers come late, twice, and tomorrow."""
+        return self.faults.delay_of(event)
 
     def _note(self, entry: Entry) -> None:
         if entry.kind in ("TenderStarted", "TenderResult"):

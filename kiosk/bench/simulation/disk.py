@@ -42,7 +42,8 @@ class _Inode:
         _apply(self.content, offset, data)
         self.pending.append((offset, data))
 
-    def flush(self) -> None:
+    def keep(self) -> None:
+        """Let all of it survive."""
         for offset, data in self.pending:
             _apply(self.stable, offset, data)
         self.pending.clear()
@@ -159,6 +160,11 @@ class SimulatedDisk:
             self.before_sync()
         self.keep_names()
 
+    def flush(self, inode: _Inode) -> None:
+        """Return when a file's bytes would survive a power cut."""
+        self.before_sync()
+        inode.keep()
+
     def keep_names(self) -> None:
         """Let the folder as it is survive."""
         if self._steps:
@@ -254,8 +260,7 @@ class _OpenFile:
     def xSync(self, flags: int) -> None:
         if not self._disk.is_alive(self._life):
             return
-        self._disk.before_sync()
-        self._inode.flush()
+        self._disk.flush(self._inode)
         if self._is_log:
             self._disk.keep_names()
 

@@ -19,6 +19,9 @@ from kiosk.domain.events import (
     DirectiveReceived,
     Event,
     PowerChanged,
+    ReversalResult,
+    TenderQueried,
+    TenderResult,
 )
 from kiosk.domain.modes import intervention
 
@@ -149,18 +152,18 @@ class Faults:
             self._day.tell("world", f"cuts the power {when} an effect")
             raise PowerCut
 
-    def answer(self, event: Event) -> None:
-        """Let a device's answer come a second time, soon or tomorrow."""
+    def delay_of(self, event: Event) -> float:
+        """Say how late a device's answer comes; let some come a second time."""
         if "answers" not in self.kinds or self._has_healed:
-            return
-        if self._random.random() < 0.15:
-            delay = self._random.choice((0.01, 1, 5, 40, 600, 86_400))
-            if delay < 80_000:
-                self._after(delay, lambda: self._day.machine.post(event))
-            else:
-                self._after(
-                    self._random.uniform(600, 3000), lambda: self._repeat(event)
-                )
+            return 0.0
+        is_money = isinstance(event, TenderResult | TenderQueried | ReversalResult)
+        if self._random.random() < (0.3 if is_money else 0.1):
+            # Soon, or when everybody has forgotten it, whoever runs then.
+            again = self._random.choice((0.01, 1, 5, 40, 600, 3600))
+            self._after(again, lambda: self._day.machine.post(event))
+        if self._random.random() < 0.03:
+            return self._random.choice((0.5, 12.0, 70.0, 400.0))
+        return 0.0
 
     def shutdown_ordered(self) -> None:
         """The lane asked for a safe shutdown: the machine does it."""
@@ -205,7 +208,7 @@ class Faults:
             if left == 0:
                 # The flush takes its time; devices and workers go on meanwhile.
                 if self._day.machine.is_handling and self._random.random() < 0.5:
-                    self._day.schedule.go_on(0.05, lambda: False)
+                    self._day.schedule.go_on(0.3, lambda: False)
                 disk.is_dead = True
                 self._day.tell("world", "cuts the power in the middle of a write")
                 raise PowerCut
@@ -359,9 +362,6 @@ class Faults:
         self._day.appended(entry, None)
         self._day.forget_live()
         raise Killed
-
-    def _repeat(self, event: Event) -> None:
-        self._day.machine.post(event)
 
 
 def _calm() -> None:

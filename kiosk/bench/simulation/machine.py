@@ -85,8 +85,9 @@ class Hooks:
     def acknowledging(self, attempt: ports.Attempt) -> None:
         """The terminal hears that its result is safe."""
 
-    def posted(self, event: Event) -> None:
-        """A device's answer is on its way to the lane."""
+    def delay_of(self, event: Event) -> float:
+        """Return how many seconds late a device's answer comes to the lane."""
+        return 0.0
 
 
 class _WatchedJournal:
@@ -123,7 +124,8 @@ class _WatchedJournal:
 class Printer:
     """A printer that works, fails, or never answers."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, schedule: Schedule, random: Random) -> None:
+        self._schedule = schedule
         self._random = random
         self.trouble = 0.0
         self.printed = 0
@@ -134,7 +136,11 @@ class Printer:
     def print(self, rows: object) -> None:
         """Print, or raise `PrinterTrouble`."""
         if self._random.random() < self.trouble:
-            raise ports.PrinterTrouble("no paper")
+            if self._random.random() < 0.3:
+                # The driver hangs, and comes back after the lane has given up.
+                self._schedule.go_on(self._random.uniform(50, 90), lambda: False)
+            else:
+                raise ports.PrinterTrouble("no paper")
         self.printed += 1
 
     def close(self) -> None:
@@ -169,12 +175,14 @@ class _Ups:
 class Machine:
     """One lane's machine. `runner` is None while no program runs.
 
-    `make_runner`, `make_effects` and `open_journal` are seams: the tests of the
+    `make_runner`, `make_effects`, `make_ids` and `recover` are seams: the tests of the
     simulator put a broken part there.
     """
 
     make_runner: MakeRunner = LaneRunner
     make_effects: MakeEffects = Effects
+    make_ids: Callable[[Random, Clock], Ids] = Ids
+    recover = staticmethod(recover)
 
     def __init__(
         self,
@@ -188,7 +196,7 @@ class Machine:
     ) -> None:
         self.disk = disk
         self.clock = Clock(schedule)
-        self.printer = Printer(random)
+        self.printer = Printer(schedule, random)
         self.runner: LaneRunner | None = None
         self.journal: Journal | None = None
         self.is_handling = False
@@ -200,7 +208,7 @@ class Machine:
         self.is_online = True
         self._schedule = schedule
         self._random = random
-        self._ids = Ids(random)
+        self._ids = type(self).make_ids(random, self.clock)
         self._terminal = terminal
         self._rules = rules
         self._hooks = hooks
@@ -237,7 +245,7 @@ class Machine:
         for index, entry in enumerate(entries):
             if entry.kind in _CARRIED:
                 begin = index
-        lane = recover(entries[begin:])
+        lane = type(self).recover(entries[begin:])
         self._hooks.recovered(lane, entries)
         runner = self._program(lane, self.journal)
         self.runner = runner
@@ -335,8 +343,13 @@ class Machine:
         self.post(PinTried(attendant, nonce))
 
     def _hear(self, event: Event) -> None:
-        self._hooks.posted(event)
-        self.post(event)
+        delay_seconds = self._hooks.delay_of(event)
+        if delay_seconds:
+            self._schedule.after(
+                delay_seconds * 1000, lambda: self.post(event), of_lane=True
+            )
+        else:
+            self.post(event)
 
     def _take(self) -> None:
         if self.is_handling:

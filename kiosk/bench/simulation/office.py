@@ -103,10 +103,12 @@ class Trail:
 class Office:
     """The server, its backups, the network to it, and the lane's sync process.
 
-    `trouble` is how likely each message goes wrong. `contact` is a seam.
+    `trouble` is how likely each message goes wrong. `contact` and `make_intake` are
+    seams for the tests of the simulator.
     """
 
     contact = staticmethod(sync)
+    make_intake: Callable[..., Intake] = Intake
 
     def __init__(self, schedule: Schedule, random: Random, machine: Machine) -> None:
         self.is_cut = False
@@ -122,7 +124,7 @@ class Office:
         self._earlier_helds: list[Held] = []
         self._store = _store()
         self._restore(_blank())
-        self._intake = Intake(self._store, self._now_ms, self._new_id)
+        self._intake = type(self).make_intake(self._store, self._now_ms, self._new_id)
         self._enrol()
 
     # -- the server ----------------------------------------------------------

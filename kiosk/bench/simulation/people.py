@@ -197,6 +197,11 @@ class Attendant:
 
     def __init__(self, random: Random, machine: Machine, terminal: Terminal) -> None:
         self.is_steady = False
+        # How much of what they do without a call is giving sales back.
+        self.returns = 0.3
+        # How often they come without a call, and whether they settle payments.
+        self.boredom = 0.02
+        self.settles = True
         self._random = random
         self._machine = machine
         self._terminal = terminal
@@ -230,7 +235,7 @@ class Attendant:
                 for deed in self._deed(lane, inner, inner.mode):
                     post(deed)
             case _ if self.is_wanted(lane) or (
-                not self.is_steady and self._chance(0.02)
+                not self.is_steady and self._chance(self.boredom)
             ):
                 self._deeds = 0
                 post(StaffPressed())
@@ -277,7 +282,8 @@ class Attendant:
         if not isinstance(under, OutcomeUnknown):
             return []
         attempt_id = under.tender.attempt_id
-        if not self._terminal.is_decided(attempt_id) or self._chance(0.3):
+        is_decided = self._terminal.is_decided(attempt_id)
+        if not self.settles or not is_decided or self._chance(0.3):
             return [AttendantLeft()]
         if self._kept(attempt_id) > 0:
             return [TenderSettled(attempt_id, "paid", me, "slip", "000001")]
@@ -315,14 +321,12 @@ class Attendant:
                 lambda: QuantityChanged(line.line_no, 3, me),
                 lambda: SaleVoided(me, "left"),
             ]
-        if lane.recent_sales:
+        if lane.recent_sales and self._chance(self.returns):
             sale = self._random.choice(lane.recent_sales)
             kind = self._random.choice(("void", "refund"))
-            games += [
-                lambda: SaleReturned(sale.sale_seq, kind, me, "bad"),
-                lambda: SaleReturned(sale.sale_seq, kind, me, "bad"),
-                lambda: ReprintAsked(sale.sale_seq, me),
-            ]
+            if self._chance(0.2):
+                return ReprintAsked(sale.sale_seq, me)
+            return SaleReturned(sale.sale_seq, kind, me, "bad")
         return self._random.choice(games)()
 
     def _chance(self, likely: float) -> bool:

@@ -83,7 +83,7 @@ class Clock:
 class Ids:
     """Ids and draws from the seed."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, clock: Clock) -> None:
         self._random = random
 
     def new(self) -> str:

@@ -78,10 +78,12 @@ class Terminal:
     """The terminal on its table: its core, its power, its link, its shoppers' cards.
 
     `trouble` is how likely each thing goes wrong; nothing does when it is 0.
+    `undo_trouble` weighs that for reversals and refunds.
     """
 
     def __init__(self, schedule: Schedule, random: Random) -> None:
         self.trouble = 0.0
+        self.undo_trouble = 1.5
         self._schedule = schedule
         self._random = random
         self._store = MemoryStore()
@@ -163,7 +165,7 @@ class Terminal:
             self._plan_card()
             if link:
                 self._links.append(link)
-        if isinstance(word, Reverse | Refund) and self.strikes(1.5):
+        if isinstance(word, Reverse | Refund) and self.strikes(self.undo_trouble):
             fault = self._random.choice(
                 (Fault.DECLINE, Fault.SILENT, Fault.ANSWER_LOST)
             )
