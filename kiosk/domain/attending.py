@@ -206,7 +206,7 @@ def _approve(turn: Turn, asked: Intervention, attendant: str, reason: str) -> No
         case "random_check":
             turn.enter(Scanning(replace(basket, is_checked=True)))
         case "maximum_quantity" if asked.line is not None:
-            sell(turn, basket, asked.line, None)
+            sell(turn, basket, asked.line, asked.deposit)
         case "maximum_quantity" | "void" if asked.quantity and line:
             changed = change_quantity(turn, basket, line, asked.quantity, attendant)
             turn.enter(Scanning(changed))
@@ -415,10 +415,11 @@ def start_training(turn: Turn, event: TrainingStarted) -> None:
     """Wrap an empty lane: nothing in it touches money, totals or the terminal."""
     is_empty = isinstance(unattended(turn.lane.mode), Idle)
     owes = any(a.stage.is_open for a in turn.lane.ledger.values())
-    if not may(turn, event.attendant, CLOSE) or not is_empty or owes:
+    lane = turn.lane
+    is_allowed = may(turn, event.attendant, CLOSE) and not lane.is_training
+    if not is_allowed or not is_empty or owes:
         ignore(turn, event)
         return
-    lane = turn.lane
     inner = Lane(
         mode=resting_mode(lane),
         rules=lane.rules,

@@ -74,8 +74,11 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
     """Start paying, unless something must be looked at first."""
     lane = turn.lane
     figures = lane.figures
-    if not basket.standing or figures is None:
+    if not basket.standing or figures is None or event.attempt_id in lane.ledger:
         ignore(turn, event)
+    elif _may_be_paid(turn, basket):
+        turn.do(Beep("refused"), CallAttendant("check_payment"))
+        turn.enter(Scanning(basket, notice="no_card"))
     elif basket.waiting:
         turn.call("approvals", Scanning(basket))
     elif event.draw < turn.limits.random_check_per_10000 and not basket.is_checked:
@@ -87,8 +90,6 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
         turn.enter(Scanning(basket, notice="battery"))
     elif lane.devices.get("terminal") == "absent" or _is_terminal_busy(turn):
         turn.enter(Scanning(basket, notice="no_card"))
-    elif event.attempt_id in lane.ledger:
-        ignore(turn, event)
     else:
         tender = Tender(event.attempt_id, basket.basket_id, basket.lines, figures)
         turn.enter(Paying(basket, tender))
@@ -101,6 +102,14 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
 def _is_terminal_busy(turn: Turn) -> bool:
     # One attempt at a time per terminal, also while one is being undone.
     return any(a.stage.is_open for a in turn.lane.ledger.values())
+
+
+def _may_be_paid(turn: Turn, basket: Basket) -> bool:
+    # An approval that came after the terminal had said no: staff give it back first.
+    return any(
+        a.basket_id == basket.basket_id and a.stage is Stage.TO_CHECK
+        for a in turn.lane.ledger.values()
+    )
 
 
 def tender_started(turn: Turn, event: TenderStarted) -> None:
@@ -116,6 +125,7 @@ def tender_started(turn: Turn, event: TenderStarted) -> None:
                 tender.figures.currency,
                 event.terminal_id,
                 event.last_receipt,
+                basket_id=tender.basket_id,
             )
             _note(turn, attempt)
             turn.enter(replace(mode, phase="asked"))
@@ -264,12 +274,12 @@ def _not_approved(turn: Turn, attempt: Attempt, result: CardResult) -> None:
                 _give_back(turn, attempt.attempt_id, f"{attempt.attempt_id}-r")
                 _leave_payment(turn, attempt, "partial")
             else:
-                turn.do(
-                    Alarm(
+                if attempt.result != result:
+                    what = (
                         f"terminal approved {result.amount_minor} {result.currency}"
                         f" for {attempt.amount_minor} {attempt.currency}"
                     )
-                )
+                    turn.do(Alarm(what))
                 _note(turn, replace(attempt, stage=Stage.UNKNOWN, result=result))
                 _unknown(turn, turn.lane.ledger[attempt.attempt_id])
                 _staff_must_look(turn, attempt)
@@ -422,10 +432,11 @@ def reversal_result(turn: Turn, event: ReversalResult) -> None:
     match event.result.outcome:
         case Outcome.APPROVED:
             _given_back(turn, attempt)
-        case Outcome.DECLINED | Outcome.PARTIAL:
+        case Outcome.DECLINED | Outcome.PARTIAL | Outcome.CANCELLED:
+            # A final no. Asked again without end, it would hold the terminal.
             turn.do(Alarm(f"the terminal refused to give {attempt.attempt_id} back"))
             _refused_to_give_back(turn, attempt)
-        case Outcome.CANCELLED | Outcome.NOT_SENT | Outcome.UNKNOWN:
+        case Outcome.NOT_SENT | Outcome.UNKNOWN:
             _query_later(turn, attempt.attempt_id)
 
 

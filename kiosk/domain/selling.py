@@ -40,7 +40,10 @@ def ignore(turn: Turn, event: Event) -> None:
 
 def begin(turn: Turn, event: ItemFound | ItemUnknown | StartPressed) -> Scanning:
     """Open a basket for a new shopper."""
-    basket = Basket(event.basket_id, event.at_ms)
+    lane = turn.lane
+    # A clock behind the last entry must not bring yesterday's offers back.
+    at_ms = event.at_ms if lane.is_clock_trusted else max(event.at_ms, lane.last_ms)
+    basket = Basket(event.basket_id, at_ms)
     turn.set(priced=None)
     turn.enter(Scanning(basket))
     return Scanning(basket)
@@ -71,6 +74,7 @@ def item_found(turn: Turn, scanning: Scanning, event: ItemFound) -> None:
             "maximum_quantity",
             Scanning(basket),
             line=line,
+            deposit=event.deposit,
             subject=line.item_id,
         )
     else:

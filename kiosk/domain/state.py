@@ -120,6 +120,7 @@ class Intervention(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     line_no: int = 0
     line: LineItem | None = None
     quantity: int = 0
+    deposit: LineItem | None = None
 
 
 class Paying(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

@@ -107,6 +107,8 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     # The id under which the money is given back, once that was ordered.
     reversal_id: str = ""
     sale_seq: int = 0
+    # What was to be paid for: no second attempt for it while this one may be paid.
+    basket_id: str = ""
 
 
 class Sale(msgspec.Struct, frozen=True, omit_defaults=True):
