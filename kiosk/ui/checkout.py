@@ -12,7 +12,6 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.state import Closed, Complete, Declined, OutcomeUnknown, Paying
 from kiosk.ui.scene import Scene
-from kiosk.ui.shopping import languages
 from kiosk.ui.view import Button, Layout, View
 from kiosk.ui.words import N, plain
 
@@ -100,8 +99,6 @@ DEVICES: dict[str, str] = {
 
 def paying(scene: Scene, mode: Paying) -> View:
     """The terminal has the word: amount, where to look, and Back until a card."""
-    if scene.local.panel == "languages":
-        return languages(scene)
     t = scene.t
     title, text, icon = MOMENTS.get(mode.moment, MOMENTS["card_seen"])
     name = f"paying_{mode.moment or 'asked'}"
@@ -137,8 +134,6 @@ def paying(scene: Scene, mode: Paying) -> View:
 
 def unknown(scene: Scene, mode: OutcomeUnknown) -> View:
     """Nobody knows yet whether the card was charged, and that is said."""
-    if scene.local.panel == "languages":
-        return languages(scene)
     t = scene.t
     detail = ""
     if mode.called_staff:
@@ -160,8 +155,6 @@ def unknown(scene: Scene, mode: OutcomeUnknown) -> View:
 
 def declined(scene: Scene, mode: Declined) -> View:
     """Plain words, whether money was taken, and what to do now."""
-    if scene.local.panel == "languages":
-        return languages(scene)
     t = scene.t
     title, text = DECLINED.get(mode.why, DECLINED["declined"])
     return scene.view(
@@ -187,8 +180,6 @@ def declined(scene: Scene, mode: Declined) -> View:
 
 def complete(scene: Scene, mode: Complete) -> View:
     """Paid: the receipt question, then thanks."""
-    if scene.local.panel == "languages":
-        return languages(scene)
     t, sale = scene.t, mode.sale
     paid = t(
         "Paid {amount}",

@@ -47,6 +47,11 @@ class Composer:
             0, 0, self.panel.width_px / self.scale, self.panel.height_px / self.scale
         )
 
+    @property
+    def is_wide(self) -> bool:
+        """Is the panel wider than high?"""
+        return self.panel.width_px > self.panel.height_px
+
     def px(self, mm: float) -> int:
         """Return a length in whole pixels."""
         return round(mm * self.scale)

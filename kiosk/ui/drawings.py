@@ -1,6 +1,6 @@
 """Our own drawings: icons of one colour, and pictures for produce tiles.
 
-Drawn with Pillow at four times the size and shrunk, so that edges are smooth on a
+Drawn with Pillow at three times the size and shrunk, so that edges are smooth on a
 screen without a graphics chip. Coordinates are on a square of 100. No Kivy.
 """
 
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from kiosk.ui.environment import FONTS
 
-_OVER = 4
+_OVER = 3
 Point = tuple[float, float]
 
 
@@ -102,7 +101,6 @@ class Pen:
         return self.image.resize((px, px), Image.Resampling.LANCZOS)
 
 
-@lru_cache(maxsize=256)
 def drawing(name: str, px: int, colour: str) -> Image.Image:
     """Return a drawing by name: an icon, or a picture for `tile:` and a word."""
     if name.startswith("tile:"):
@@ -112,7 +110,6 @@ def drawing(name: str, px: int, colour: str) -> Image.Image:
     return pen.done()
 
 
-@lru_cache(maxsize=128)
 def rounded(radius: int, fill: str, border: str, line: int) -> Image.Image:
     """Return a rounded rectangle of the least size, to be stretched by its middle."""
     side = 2 * radius + 4

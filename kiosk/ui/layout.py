@@ -11,14 +11,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from kiosk.ui.cards import modal, notice
 from kiosk.ui.composer import Composer
 from kiosk.ui.environment import Panel
+from kiosk.ui.heading import field_at, heading
 from kiosk.ui.pieces import Art, Box, Ink, Piece
 from kiosk.ui.theme import THEME, Theme
-from kiosk.ui.view import Button, Card, Field, Layout, View
+from kiosk.ui.view import Button, Layout, View
 from kiosk.ui.words import words
 
-_MOST_LINES = 3
 _SLOTS = ("help", "lang", "staff")
 
 
@@ -47,7 +48,7 @@ class _Arrangement:
     def __init__(self, view: View, composer: Composer) -> None:
         self.view, self.c, self.theme = view, composer, composer.theme
         self.body = composer.glass
-        self.is_wide = composer.glass.w > composer.glass.h
+        self.is_wide = composer.is_wide
         self.gap = self.theme.gap
 
     def lay_out(self) -> None:
@@ -69,7 +70,7 @@ class _Arrangement:
             case Layout.KEYS | Layout.CHOICES | Layout.MENU:
                 self._work()
         if view.card and view.card.is_modal:
-            self._modal(view.card)
+            modal(self.c, view.card)
 
     # -- pieces that several layouts share ---------------------------------
 
@@ -102,154 +103,6 @@ class _Arrangement:
         for cell, button in zip(cells, buttons):
             self.c.button(cell, button)
 
-    def _heading(self, box: Box) -> None:
-        """The drawing, the question and what belongs to it, in the middle of a box."""
-        view, t, c = self.view, self.theme, self.c
-        room = box.w if not self.is_wide else box.w - 4
-        # Portrait has the height, and is read standing: messages may be large.
-        large = 1.18 if view.layout is Layout.MESSAGE and not self.is_wide else 1.0
-        title_cap = t.title * large if not self.is_wide else 8
-        sizes = {
-            "title": (view.title, title_cap, True, "ink"),
-            "big": (view.big, t.total * large, True, "ink"),
-            "text": (view.text, (t.prompt - 0.8) * large, False, "ink"),
-            "detail": (view.detail, t.body, False, "muted"),
-        }
-        if self.view.layout is Layout.WELCOME:
-            sizes["title"] = (view.title, t.welcome, True, "ink")
-            sizes["big"] = (view.big, t.prompt, True, "blue")
-            sizes["text"] = (view.text, t.prompt + 0.5, False, "ink")
-        order = ["title", "big", "text", "detail"]
-        if view.tone == "pay":
-            order = ["big", "title", "text", "detail"]
-        if view.layout is Layout.WELCOME:
-            order = ["big", "title", "text", "detail"]
-        if view.tone == "good" and view.big:
-            order = ["big", "title", "text", "detail"]
-        heights = {
-            # A name of 300 characters must not push the controls off the glass.
-            key: min(c.height(text, room, cap, bold=bold), _MOST_LINES * c.line_mm(cap))
-            for key, (text, cap, bold, _) in sizes.items()
-        }
-        gap = 4.0
-        words = sum(h + gap for h in heights.values() if h)
-        row_h = 20.0
-        most_rows = max(0, int((box.h - words) // row_h))
-        rows = view.rows[:most_rows] if view.layout is not Layout.BASKET else ()
-        words += len(rows) * row_h + (gap if rows else 0)
-        pictures_h = 46.0 if view.pictures and box.h - words > 46 else 0.0
-        words += pictures_h
-        spare = box.h - words
-        side = 0.0
-        if view.qr:
-            side = min(90.0, spare - gap, room)
-        elif view.icon:
-            most = 58.0 if self.is_wide else 76.0 * large**2
-            side = min(most, spare - gap * 2, room * 0.5)
-            if side < 22:
-                side = 0.0
-        total = words + (side + gap * 2 if side else 0)
-        y = box.y + max(0.0, (box.h - total) / 2)
-        if side and view.qr:
-            self._qr(Box(box.x, y, box.w, side))
-        elif side:
-            c.picture("icon", Box(box.x, y, box.w, side), view.icon, view.tone, 0.56)
-        if side:
-            y += side + gap * 2
-        for key in order:
-            text, cap, bold, colour = sizes[key]
-            if not text:
-                continue
-            at = Box(box.x + (box.w - room) / 2, y, room, heights[key] + 0.5)
-            c.words(key, at, text, cap, bold=bold, colour=colour, align="center")
-            y += heights[key] + gap
-        y += gap if rows else 0
-        for n, row in enumerate(rows):
-            at = Box(box.x, y, box.w, row_h - 2).middle(
-                min(box.w - 8, 220.0), row_h - 2
-            )
-            button = Button(
-                f"row_{n}", row.name, kind="row", detail=row.detail, amount=row.amount
-            )
-            inner = Box(0, 0, at.w, at.h)
-            parts = c.row_parts(inner, button, t.body)
-            c.pieces.append(
-                Piece(
-                    button.name, c.place(at), c.skin("card"), parts, speech=row.speech
-                )
-            )
-            y += row_h
-        if pictures_h:
-            self._pictures(Box(box.x, y + 6, box.w, pictures_h - 6))
-
-    def _pictures(self, box: Box) -> None:
-        count = len(self.view.pictures)
-        strip = box.middle(min(box.w, count * 62.0), box.h)
-        for n, (cell, (icon, text)) in enumerate(
-            zip(strip.grid(count, 1, self.gap), self.view.pictures)
-        ):
-            picture, label = cell.top(cell.h - 11, 1)
-            side = min(picture.w, picture.h)
-            self.c.pieces.append(
-                Piece(
-                    f"picture_{n}",
-                    self.c.place(cell),
-                    None,
-                    (
-                        self.c.art(
-                            Box((cell.w - side) / 2, 0, side, side).middle(
-                                side * 0.78, side * 0.78
-                            ),
-                            icon,
-                            "green" if self.view.tone == "good" else "blue",
-                        ),
-                        *self.c.inks(
-                            Box(0, label.y - cell.y, cell.w, label.h),
-                            text,
-                            self.theme.body,
-                            align="center",
-                        ),
-                    ),
-                    speech=text,
-                )
-            )
-
-    def _qr(self, box: Box) -> None:
-        side = min(box.w, box.h)
-        at = box.middle(side, side)
-        inner = Box(0, 0, side, side).inset(5, 5)
-        self.c.pieces.append(
-            Piece(
-                "qr",
-                self.c.place(at),
-                self.c.skin("card", "hairline"),
-                (self.c.art(inner, f"qr:{self.view.qr}", "ink"),),
-                speech=self.view.title,
-            )
-        )
-
-    def _field(self, box: Box, field: Field) -> None:
-        c, t = self.c, self.theme
-        text = field.text or field.hint
-        cap = t.total if field.is_masked or box.h >= 24 else t.prompt
-        if not field.text:
-            cap = t.prompt - 0.5
-        inner = Box(0, 0, box.w, box.h).inset(6, 1)
-        parts = c.inks(
-            inner,
-            text,
-            cap,
-            bold=bool(field.text),
-            colour="ink" if field.text else "muted",
-            align="center" if self.view.layout is Layout.KEYS else "left",
-        )
-        spoken = field.hint if field.is_masked else text
-        c.pieces.append(
-            Piece(
-                "field", c.place(box), c.skin("card", "blue", 3), parts, speech=spoken
-            )
-        )
-
     # -- layouts -----------------------------------------------------------
 
     def _welcome(self) -> None:
@@ -280,8 +133,8 @@ class _Arrangement:
                 self.c.button(start, view.primary, 9)
             left = self.body
         if view.card:
-            left = self._notice(left, view.card)
-        self._heading(left)
+            left = notice(self.c, left, view.card)
+        heading(self.c, view, left)
 
     def _basket(self) -> None:
         view, gap, t = self.view, self.gap, self.theme
@@ -317,7 +170,7 @@ class _Arrangement:
         )
         self.c.words("title", title, view.title, t.prompt + 0.6, bold=True)
         if view.card and not view.card.is_modal:
-            area = self._notice(area, view.card)
+            area = notice(self.c, area, view.card)
         self._list(area)
 
     def _total(self, box: Box) -> None:
@@ -409,7 +262,7 @@ class _Arrangement:
             stack, self.body = self.body.bottom(height, gap + 2)
             for cell, button in zip(stack.grid(1, len(buttons), gap), buttons):
                 self.c.button(cell, button, 5.6)
-        self._heading(self.body)
+        heading(self.c, view, self.body)
 
     def _tiles(self) -> None:
         view, gap = self.view, self.gap
@@ -435,7 +288,7 @@ class _Arrangement:
         self._tiles_heading(head)
         if view.field and not self.is_wide:
             field, rest = rest.top(24, gap)
-            self._field(field, view.field)
+            field_at(self.c, view, field, view.field)
         if view.tabs:
             tabs, rest = rest.top(16 if self.is_wide else 19, gap)
             for cell, tab in zip(tabs.grid(len(view.tabs), 1, gap), view.tabs):
@@ -446,7 +299,7 @@ class _Arrangement:
         view, t = self.view, self.theme
         if view.field and self.is_wide:
             title, field = head.left(head.w * 0.4, 5)
-            self._field(field, view.field)
+            field_at(self.c, view, field, view.field)
             self.c.words("title", title, view.title, t.prompt + 0.6, bold=True)
             return
         if view.big:
@@ -515,7 +368,7 @@ class _Arrangement:
                 height = len(view.buttons) * 18 + (len(view.buttons) - 1) * gap
                 low, self.body = self.body.bottom(height, gap)
                 self._grid(low, view.buttons, 1)
-            heading, work = self.body, right
+            above, work = self.body, right
         else:
             self._footer()
             if view.buttons:
@@ -530,8 +383,8 @@ class _Arrangement:
                 + (-(-len(view.choices) // 2) - 1) * gap
                 + (36 + gap if view.primary else 0),
             }[view.layout]
-            work, heading = self.body.bottom(max(need, 20.0), gap * 2)
-        self._heading(heading)
+            work, above = self.body.bottom(max(need, 20.0), gap * 2)
+        heading(self.c, view, above)
         match view.layout:
             case Layout.KEYS:
                 self._keys(work)
@@ -553,7 +406,7 @@ class _Arrangement:
             self.c.button(low, view.primary)
         if view.field:
             field, room = room.top(24 if self.is_wide else 30, gap)
-            self._field(field, view.field)
+            field_at(self.c, view, field, view.field)
         cells = room.grid(3, len(view.keys), gap)
         flat = [key for row in view.keys for key in row]
         for cell, key in zip(cells, flat):
@@ -577,85 +430,3 @@ class _Arrangement:
         if view.primary and self.is_wide:
             area = work.bottom(height)[0]
         self._grid(area, view.choices, 2)
-
-    # -- cards -------------------------------------------------------------
-
-    def _notice(self, area: Box, card: Card) -> Box:
-        """A polite word below what it is about; return what is left above it."""
-        c, t = self.c, self.theme
-        room = area.w - 10 - 38 - 18
-        need = (
-            c.height(card.title, room, t.body + 0.6, bold=True)
-            + c.height(card.text, room, t.body)
-            + 14
-        )
-        at, area = area.bottom(min(area.h * 0.62, max(need, 44.0)), self.gap)
-        self._card(at, card, "amber_soft", "amber")
-        return area
-
-    def _card(self, at: Box, card: Card, fill: str, border: str) -> None:
-        c, t = self.c, self.theme
-        buttons = at.inset(5, 5).right(34.0)[0]
-        inner = Box(0, 0, at.w, at.h).inset(5, 4)
-        if card.buttons:
-            inner = inner.left(inner.w - 34 - 4)[0]
-        icon, inner = inner.left(13, 5)
-        title_h = min(
-            inner.h * 0.6, c.height(card.title, inner.w, t.body + 0.6, bold=True) + 0.5
-        )
-        text_h = min(inner.h - title_h - 2, c.height(card.text, inner.w, t.body) + 0.5)
-        y = inner.y + (inner.h - title_h - text_h - 2) / 2
-        parts: list[Ink | Art] = [c.art(icon, card.icon, "ink")]
-        parts += c.inks(
-            Box(inner.x, y, inner.w, title_h), card.title, t.body + 0.6, bold=True
-        )
-        if card.text:
-            parts += c.inks(
-                Box(inner.x, y + title_h + 2, inner.w, text_h), card.text, t.body
-            )
-        c.pieces.append(
-            Piece(
-                card.name,
-                c.place(at),
-                c.skin(fill, border, 3),
-                tuple(parts),
-                speech=f"{card.title} {card.text}".strip(),
-            )
-        )
-        for button in card.buttons:
-            self.c.button(buttons.middle(34, min(buttons.h, 26.0)), button)
-
-    def _modal(self, card: Card) -> None:
-        """A question before everything else; what is behind waits, and is dead."""
-        c, t, gap = self.c, self.theme, self.gap
-        c.pieces = [replace(p, key=f"behind_{p.key}", button=None) for p in c.pieces]
-        glass = c.glass
-        c.pieces.append(Piece("shade", c.place(glass), c.skin("shade", radius=0)))
-        w = min(glass.w - 24, 240.0)
-        h = 150.0 if not self.is_wide else 140.0
-        box = glass.middle(w, h)
-        if not self.is_wide:
-            box = Box(box.x, glass.h - h - 60, w, h)
-        c.sheet(card.name + "_card", box, "card")
-        inner = box.inset(10, 9)
-        for button in reversed(card.buttons):
-            low, inner = inner.bottom(34, gap)
-            c.button(low, button)
-        if card.seconds:
-            bar, inner = inner.bottom(5, gap + 1)
-            c.pieces.append(
-                Piece(
-                    "meter",
-                    c.place(bar),
-                    c.skin("blue", radius=2.4),
-                    seconds=card.seconds,
-                    speech=card.text,
-                )
-            )
-        icon, inner = inner.left(26, 7)
-        c.picture("card_icon", icon, card.icon, "wait", 0.56)
-        title, text = inner.top(inner.h * 0.5, 1)
-        c.words(
-            "card_title", title, card.title, t.prompt + 0.6, bold=True, valign="bottom"
-        )
-        c.words("card_text", text, card.text, t.body + 0.4, valign="top")

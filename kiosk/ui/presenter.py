@@ -22,7 +22,7 @@ from kiosk.domain.state import (
     Training,
     Weighing,
 )
-from kiosk.ui import checkout, shopping, staff
+from kiosk.ui import checkout, shopping, signing, staff, waiting
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene
 from kiosk.ui.view import Banner, View
@@ -37,6 +37,8 @@ def present(lane: Lane, local: Local) -> View:
     inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
     speech = words(inner.language)
     scene = Scene(inner, local, speech, _banners(inner, speech)[:_MOST_BANNERS])
+    if local.panel == "languages" and not is_asking(inner):
+        return shopping.languages(scene)
     match inner.mode:
         case Closed() as mode:
             return checkout.closed(scene, mode)
@@ -45,9 +47,9 @@ def present(lane: Lane, local: Local) -> View:
         case Scanning() as mode:
             return shopping.scanning(scene, mode)
         case Weighing() as mode:
-            return shopping.weighing(scene, mode)
+            return waiting.weighing(scene, mode)
         case Intervention() as mode:
-            return shopping.intervention(scene, mode)
+            return waiting.intervention(scene, mode)
         case Paying() as mode:
             return checkout.paying(scene, mode)
         case OutcomeUnknown() as mode:
@@ -57,7 +59,7 @@ def present(lane: Lane, local: Local) -> View:
         case Complete() as mode:
             return checkout.complete(scene, mode)
         case PinEntry() as mode:
-            return staff.pin_entry(scene, mode)
+            return signing.pin_entry(scene, mode)
         case Attending() as mode:
             return staff.attending(scene, mode)
         case Training(lane=innermost):
@@ -125,6 +127,11 @@ def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
             )
         )
     return tuple(bars)
+
+
+def is_asking(lane: Lane) -> bool:
+    """Is a question on the screen that comes before everything else?"""
+    return isinstance(lane.mode, Scanning) and lane.mode.is_warned
 
 
 def is_timed(lane: Lane) -> bool:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.asked import CodeTyped, ItemPicked, ResumeAsked
+from kiosk.asked import ResumeAsked
 from kiosk.domain.attending import resumes_alone
-from kiosk.domain.catalog import Item
 from kiosk.domain.events import (
     CancelPressed,
-    HelpCancelled,
-    HelpPressed,
     LanguageChosen,
     LineVoided,
     MoreTimePressed,
@@ -18,13 +15,12 @@ from kiosk.domain.events import (
     PayPressed,
     QuantityChanged,
     StartPressed,
-    WeighingCancelled,
 )
-from kiosk.domain.modes import basket_of
-from kiosk.domain.state import Idle, Intervention, Scanning, Weighing
-from kiosk.ui.local import RESULTS, TILES, Local
+from kiosk.domain.state import Idle, Scanning
+from kiosk.ui import finding, waiting
+from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene, line_choices
-from kiosk.ui.view import Button, Card, Field, Layout, Row, Total, View
+from kiosk.ui.view import Button, Card, Field, Layout, Total, View
 from kiosk.ui.words import N, own_name, plain
 
 # More languages than this go behind a button of their own.
@@ -101,91 +97,9 @@ NOTICES: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-PAGES: dict[str, str] = {
-    "popular": N("Popular"),
-    "fruit": N("Fruit"),
-    "vegetables": N("Vegetables"),
-    "bakery": N("Bakery"),
-    "nuts": N("Nuts"),
-    "herbs": N("Herbs"),
-    "salad": N("Salad"),
-    "bags": N("Bags"),
-    "other": N("Other"),
-}
-
-TOPICS: tuple[tuple[str, str, str], ...] = (
-    ("barcode", N("A barcode does not scan"), "scan"),
-    ("price", N("A price looks wrong"), "tag"),
-    ("payment", N("Paying"), "card"),
-    ("other", N("Something else"), "help"),
-)
-
-ASKED: dict[str, tuple[str, str, str]] = {
-    "age": (
-        N("A colleague checks your age"),
-        N("Please have your ID ready."),
-        "person",
-    ),
-    "item": (N("A colleague takes a look"), N("One moment, please."), "person"),
-    "approvals": (
-        N("A colleague takes a look"),
-        N("Please have your ID ready if you bought something with an age limit."),
-        "person",
-    ),
-    "unknown_item": (
-        N("We do not know this item yet"),
-        N("A colleague is coming. You can also go on without it."),
-        "person",
-    ),
-    "maximum_quantity": (
-        N("That is a lot of one item"),
-        N("A colleague has to agree. You can also keep to fewer."),
-        "person",
-    ),
-    "void": (
-        N("A colleague takes it off the list"),
-        N("One moment, please. You can also keep it."),
-        "person",
-    ),
-    "void_sale": (
-        N("A colleague ends your shopping"),
-        N("One moment, please. You can also go on."),
-        "person",
-    ),
-    "random_check": (
-        N("We check a few baskets"),
-        N("Yours was drawn by lot. A colleague is coming."),
-        "person",
-    ),
-    "help": (N("Someone is coming"), N("A colleague was called."), "person"),
-    "scale_mismatch": (
-        N("The weight does not fit"),
-        N("A colleague takes a look."),
-        "scale",
-    ),
-    "idle": (
-        N("We keep your basket"),
-        N("A colleague was called. Touch below to go on."),
-        "bag",
-    ),
-}
-
-# What the shopper may do alone instead of waiting.
-WAYS_OUT: dict[str, str] = {
-    "unknown_item": N("Go on without it"),
-    "maximum_quantity": N("Leave it as it was"),
-    "void": N("Keep the item"),
-    "void_sale": N("Go on shopping"),
-    "help": N("I no longer need help"),
-    "idle": N("Go on shopping"),
-    "approvals": N("Back to my items"),
-}
-
 
 def attract(scene: Scene, mode: Idle) -> View:
     """Welcome: scanning starts the sale; languages are named in themselves."""
-    if scene.local.panel == "languages":
-        return languages(scene)
     lane, t = scene.lane, scene.t
     codes = scene.languages if len(scene.languages) > 1 else ()
     store = lane.rules.store[0] if lane.rules and lane.rules.store else ""
@@ -268,14 +182,12 @@ def scanning(scene: Scene, mode: Scanning) -> View:
     if mode.is_warned:
         return replace(_list(scene, mode), card=_more_time(scene))
     match scene.local.panel:
-        case "languages":
-            return languages(scene)
         case "produce":
-            return _produce(scene)
+            return finding.produce(scene)
         case "search":
-            return _search(scene)
+            return finding.search(scene)
         case "code":
-            return _code(scene)
+            return finding.code(scene)
         case "remove":
             return _remove(scene, mode)
         case "quantity":
@@ -283,7 +195,7 @@ def scanning(scene: Scene, mode: Scanning) -> View:
         case "leave":
             return _leave(scene, mode)
         case "help":
-            return _help(scene)
+            return waiting.help_topics(scene)
         case _:
             return _list(scene, mode)
 
@@ -373,156 +285,6 @@ def _more_time(scene: Scene) -> Card:
         ),
         is_modal=True,
         seconds=seconds,
-    )
-
-
-# -- finding an item without a barcode ---------------------------------------
-
-
-def _tile(scene: Scene, item: Item) -> Button:
-    slug = "".join(c if c.isascii() and c.isalnum() else "_" for c in item.item_id)
-    return Button(
-        f"item_{slug}",
-        item_name(scene, item),
-        kind="tile",
-        icon=picture(item),
-        detail=item_price(scene, item),
-        post=ItemPicked(item.item_id),
-    )
-
-
-def item_name(scene: Scene, item: Item) -> str:
-    """Return an item's name as the screen can show it; never nothing."""
-    names = item.description
-    name = names.get(scene.words.language) or next(iter(names.values()), "")
-    return plain(name) or plain(item.item_id)
-
-
-def item_price(scene: Scene, item: Item) -> str:
-    """Return an item's price now in words, or nothing when it has none."""
-    price = item.price_at(scene.lane.last_ms)
-    if price is None:
-        return ""
-    amount = scene.money(price)
-    return scene.t("{amount} / kg", amount=amount) if item.weighed else amount
-
-
-def picture(item: Item) -> str:
-    """Return which drawing stands for an item: one we have, or its initial."""
-    words = " ".join((*item.description.values(), *item.search_words)).lower()
-    for known in DRAWN:
-        if known in words:
-            return f"tile:{known}"
-    name = plain(next(iter(item.description.values()), item.item_id))
-    return f"tile:{name[:1].upper() or '?'}"
-
-
-# English words, looked for in an item's names and search words. Longest first, so
-# that a pineapple is no apple; what we have no drawing for shows its initial.
-DRAWN = (
-    "pineapple",
-    "tomato",
-    "banana",
-    "potato",
-    "carrot",
-    "cucumber",
-    "orange",
-    "lemon",
-    "grape",
-    "apple",
-    "onion",
-    "pear",
-    "pepper",
-    "roll",
-    "bread",
-    "pretzel",
-    "croissant",
-    "bag",
-)
-
-
-def _finders(scene: Scene, here: str) -> tuple[Button, ...]:
-    t = scene.t
-    ways = (
-        scene.opens("produce", t("Pictures"), "produce", icon="apple"),
-        scene.opens("search", t("Search"), "search", icon="search"),
-        scene.opens("code", t("Number"), "code", icon="keypad"),
-    )
-    return (scene.back(), *(way for way in ways if way.name != here))
-
-
-def _produce(scene: Scene) -> View:
-    t, local = scene.t, scene.local
-    tabs = tuple(
-        Button(
-            f"page_{n}",
-            t(PAGES[page]) if page in PAGES else plain(page),
-            kind="chosen" if page == local.page else "plain",
-            local=Local(panel="produce", page=page),
-        )
-        for n, page in enumerate(local.pages[:5])
-    )
-    tiles, leaf = scene.page([_tile(scene, item) for item in local.items], TILES)
-    title = t("Which item do you have?")
-    if scene.lane.weight_grams > 0:
-        title = t("What is on the scale?")
-    weight = scene.lane.weight_grams
-    return scene.view(
-        "produce",
-        Layout.TILES,
-        title,
-        big=scene.words.kilograms(weight) if weight > 0 else "",
-        tabs=tabs if len(tabs) > 1 else (),
-        choices=tiles,
-        text="" if tiles else t("There is nothing on this page."),
-        buttons=(*leaf, *_finders(scene, "produce")),
-        footer=scene.footer(help_topic="ask", staff=False),
-    )
-
-
-def _search(scene: Scene) -> View:
-    t, local = scene.t, scene.local
-    tiles = tuple(_tile(scene, item) for item in local.items[:RESULTS])
-    text = ""
-    if local.typed.strip() and not tiles:
-        text = t("Nothing found. Try fewer letters.")
-    elif not tiles:
-        text = t("Type the first letters of its name.")
-    return scene.view(
-        "search",
-        Layout.TILES,
-        t("Search by name"),
-        icon="search",
-        field=Field(local.typed, t("For example APPLE")),
-        text=text,
-        choices=tiles,
-        keys=scene.letters(),
-        buttons=_finders(scene, "search"),
-    )
-
-
-def _code(scene: Scene) -> View:
-    t, local = scene.t, scene.local
-    primary = None
-    if local.typed:
-        primary = Button(
-            "enter",
-            t("Add item"),
-            kind="primary",
-            icon="check",
-            post=CodeTyped(local.typed),
-            local=Local(),
-        )
-    return scene.view(
-        "code",
-        Layout.KEYS,
-        t("Type a number"),
-        text=t("From the sticker or from under the barcode."),
-        icon="keypad",
-        field=Field(local.typed, t("Number")),
-        keys=scene.digits("typed", 14),
-        buttons=_finders(scene, "code"),
-        primary=primary,
     )
 
 
@@ -633,104 +395,3 @@ def _quantity(scene: Scene, mode: Scanning) -> View:
         buttons=(scene.back("quantity"),),
         primary=primary,
     )
-
-
-# -- weighing and waiting ----------------------------------------------------
-
-
-def weighing(scene: Scene, mode: Weighing) -> View:
-    """The item belongs on the scale."""
-    if scene.local.panel == "languages":
-        return languages(scene)
-    t = scene.t
-    return scene.view(
-        "weighing",
-        Layout.MESSAGE,
-        t("Put it on the scale"),
-        big=scene.words.kilograms(max(0, scene.lane.weight_grams)),
-        text=scene.name(mode.line),
-        detail=t("{amount} / kg", amount=scene.money(mode.line.unit_price_minor)),
-        icon="scale",
-        buttons=(Button("back", t("Back"), icon="back", post=WeighingCancelled()),),
-        footer=scene.footer(help_topic="other"),
-    )
-
-
-def _help(scene: Scene) -> View:
-    buttons = tuple(
-        Button(
-            f"help_{topic}",
-            scene.t(label),
-            icon=icon,
-            post=HelpPressed(topic),
-            local=Local(),
-        )
-        for topic, label, icon in TOPICS
-    )
-    return scene.view(
-        "help_topics",
-        Layout.MENU,
-        scene.t("What can we help with?"),
-        icon="help",
-        choices=buttons,
-        buttons=(scene.back(),),
-    )
-
-
-def intervention(scene: Scene, mode: Intervention) -> View:
-    """Somebody is coming; what it is about, and what one may do meanwhile."""
-    if scene.local.panel == "languages":
-        return languages(scene)
-    t = scene.t
-    title, text, icon = ASKED.get(mode.reason, ASKED["help"])
-    buttons = []
-    if mode.reason in WAYS_OUT:
-        buttons.append(
-            Button("go_on", t(WAYS_OUT[mode.reason]), icon="back", post=HelpCancelled())
-        )
-    return scene.view(
-        f"intervention_{mode.reason}",
-        Layout.MESSAGE,
-        t(title),
-        text=t(text),
-        detail=subject(scene, mode),
-        icon=icon,
-        tone="wait",
-        rows=waiting_rows(scene, mode),
-        buttons=tuple(buttons),
-        footer=scene.footer(),
-    )
-
-
-def subject(scene: Scene, mode: Intervention) -> str:
-    """Return what an intervention is about, in a few words."""
-    basket = basket_of(mode)
-    line = mode.line or (basket.line(mode.line_no) if basket else None)
-    if line:
-        name = scene.name(line)
-        return f"{mode.quantity} × {name}" if mode.quantity else name
-    if mode.reason == "help":
-        topics = {topic: label for topic, label, _ in TOPICS}
-        return scene.t(topics[mode.subject]) if mode.subject in topics else ""
-    if mode.reason == "unknown_item":
-        return plain(mode.subject)
-    if mode.reason == "scale_mismatch":
-        return scene.t("{grams} g", grams=plain(mode.subject))
-    return ""
-
-
-def waiting_rows(scene: Scene, mode: Intervention) -> tuple[Row, ...]:
-    """Return what an attendant must see before payment, line by line."""
-    basket = basket_of(mode)
-    if mode.reason != "approvals" or basket is None:
-        return ()
-    t, rows = scene.t, []
-    for approval in basket.waiting:
-        line = basket.line(approval.line_no)
-        name = scene.name(line) if line else ""
-        why = {
-            "age": t("from {age} years", age=approval.age),
-            "item": t("is looked at by a colleague"),
-        }.get(approval.reason, t("is looked at by a colleague"))
-        rows.append(Row(name or why, detail=why if name else "", kind="note"))
-    return tuple(rows)

@@ -1,4 +1,4 @@
-"""Views for attendants: the PIN pad, the menu, and each deed with its reason.
+"""Views for attendants: the menu, and each deed with its reason.
 
 What a role allows is decided by the lane; here only what makes sense is offered.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.asked import PinGiven, ResumeAsked
 from kiosk.domain.attending import APPROVE, CLOSE, PRICE, SETTLE, VOID
 from kiosk.domain.basket import LineItem
 from kiosk.domain.events import (
@@ -22,16 +21,13 @@ from kiosk.domain.events import (
     LineVoided,
     PriceOverridden,
     QuantityChanged,
-    ReprintAsked,
     SaleReturned,
     SaleVoided,
-    TenderSettled,
     TrainingEnded,
     TrainingStarted,
 )
 from kiosk.domain.modes import (
     changeable_basket,
-    core,
     intervention,
     unattended,
 )
@@ -41,18 +37,14 @@ from kiosk.domain.state import (
     Closed,
     Idle,
     Intervention,
-    OutcomeUnknown,
-    PinCounter,
-    PinEntry,
 )
-from kiosk.domain.tender import Stage
+from kiosk.ui import settling
+from kiosk.ui.finding import item_name, item_price, picture
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene, line_choices
-from kiosk.ui.shopping import item_name, item_price, picture, subject, waiting_rows
 from kiosk.ui.view import Button, Field, Layout, View
+from kiosk.ui.waiting import subject, waiting_rows
 from kiosk.ui.words import N, plain
-
-SHORTEST_PIN = 6
 
 ASKED: dict[str, str] = {
     "age": N("Check the shopper's age"),
@@ -104,75 +96,6 @@ REASONS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-DECISIONS: dict[str, tuple[str, str, str]] = {
-    "paid": (N("Paid"), N("The card was charged: make it a sale"), "check"),
-    "not_paid": (N("Not paid"), N("The card was not charged: go on"), "card_no"),
-    "taken_at_till": (N("Taken at the till"), N("Paid there instead"), "till"),
-    "reverse": (N("Give the money back"), N("The card gets it back"), "undo"),
-}
-
-
-# -- signing on --------------------------------------------------------------
-
-
-def pin_entry(scene: Scene, mode: PinEntry) -> View:
-    """The number first, then the PIN, masked."""
-    t, local = scene.t, scene.local
-    if not local.panel:
-        next_step = Button(
-            "enter",
-            t("Next"),
-            kind="primary",
-            icon="check",
-            local=Local(panel="pin", number=local.number),
-        )
-        return scene.view(
-            "pin_number",
-            Layout.KEYS,
-            t("Staff"),
-            text=t("Your number"),
-            icon="person",
-            field=Field(local.number, t("Number")),
-            keys=scene.digits("number", 8),
-            buttons=(Button("back", t("Back"), icon="back", post=AttendantLeft()),),
-            primary=next_step if local.number else None,
-        )
-    trouble = {
-        "wrong": t("That was not right. Please try again."),
-        "locked": _locked(scene),
-        "checking": t("One moment, please"),
-    }.get(mode.trouble, "")
-    can_enter = len(local.pin) >= SHORTEST_PIN and mode.trouble != "checking"
-    enter = Button(
-        "enter",
-        t("Sign in"),
-        kind="primary",
-        icon="check",
-        post=PinGiven(local.number, local.pin),
-        local=Local(panel="pin", number=local.number),
-    )
-    return scene.view(
-        f"pin_{mode.trouble}" if mode.trouble else "pin",
-        Layout.KEYS,
-        t("Your PIN"),
-        text=trouble or t("Number {number}", number=local.number),
-        tone="alert" if mode.trouble in {"wrong", "locked"} else "",
-        icon="lock",
-        field=Field("•" * len(local.pin), t("6 digits or more"), is_masked=True),
-        keys=scene.digits("pin", 12),
-        buttons=(Button("back", t("Back"), icon="back", local=Local()),),
-        primary=enter if can_enter else None,
-    )
-
-
-def _locked(scene: Scene) -> str:
-    lane = scene.lane
-    counter = lane.pins.get(scene.local.number, PinCounter())
-    until_ms = max(counter.locked_until_ms, lane.lane_locked_until_ms)
-    return scene.t(
-        "Too many tries. Please wait until {time}.", time=scene.words.time(until_ms)
-    )
-
 
 # -- the menu ----------------------------------------------------------------
 
@@ -194,17 +117,17 @@ def attending(scene: Scene, mode: Attending) -> View:
         case "check":
             return _check(scene)
         case "resume":
-            return _resume(scene, mode)
+            return settling.resume(scene, mode)
         case "sales":
-            return _sales(scene)
+            return settling.sales(scene)
         case "sale":
-            return _sale(scene, mode)
+            return settling.sale(scene, mode)
         case "settle":
-            return _settle(scene, mode)
+            return settling.settle(scene, mode)
         case "decision":
-            return _decision(scene, mode)
+            return settling.decision(scene, mode)
         case "reference":
-            return _reference(scene, mode)
+            return settling.reference(scene, mode)
         case _:
             return _menu(scene, mode, basket)
 
@@ -294,7 +217,7 @@ def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]
                 detail=str(len(lane.suspended)),
             )
         )
-    items = _to_settle(scene, mode)
+    items = settling.to_settle(scene, mode)
     if items and SETTLE in roles:
         deeds.append(
             scene.opens(
@@ -490,7 +413,7 @@ def _price(scene: Scene, line: LineItem) -> View:
 def _reason(scene: Scene, mode: Attending) -> View:
     t, local = scene.t, scene.local
     group = "return" if local.todo in {"give_void", "give_refund"} else local.todo
-    is_settling = group in DECISIONS
+    is_settling = group in settling.DECISIONS
     choices = tuple(
         Button(
             f"reason_{code}",
@@ -561,224 +484,4 @@ def _check(scene: Scene) -> View:
         choices=tiles,
         keys=scene.letters(),
         buttons=(scene.back(),),
-    )
-
-
-def _resume(scene: Scene, mode: Attending) -> View:
-    t = scene.t
-    choices = [
-        Button(
-            f"resume_{basket.suspended_seq}",
-            t("Basket {code}", code=basket.code),
-            kind="row",
-            icon="bag",
-            detail=f"{scene.words.time(basket.at_ms)} · {scene.count(basket.figures.count)}",
-            amount=scene.money(basket.figures.total_minor, basket.figures.currency),
-            post=ResumeAsked(basket.suspended_seq, mode.attendant),
-            local=Local(),
-        )
-        for basket in reversed(scene.lane.suspended)
-    ]
-    shown, leaf = scene.page(choices)
-    return scene.view(
-        "attendant_resume",
-        Layout.CHOICES,
-        t("Take up a basket"),
-        text="" if choices else t("No basket is waiting."),
-        icon="bag",
-        choices=shown,
-        buttons=(*leaf, scene.back()),
-    )
-
-
-def _sales(scene: Scene) -> View:
-    t = scene.t
-    choices = [
-        Button(
-            f"sale_{sale.sale_seq}",
-            t("Sale {number}", number=sale.sale_seq),
-            kind="row",
-            icon="receipt",
-            detail=f"{scene.words.time(sale.at_ms)} · {scene.count(sale.figures.count)}",
-            amount=scene.money(sale.figures.total_minor, sale.figures.currency),
-            local=Local(panel="sale", chosen=str(sale.sale_seq)),
-        )
-        for sale in reversed(scene.lane.recent_sales)
-    ]
-    shown, leaf = scene.page(choices)
-    return scene.view(
-        "attendant_sales",
-        Layout.CHOICES,
-        t("Paid sales"),
-        text=t("Which sale?") if choices else t("Nothing was sold yet."),
-        icon="receipt",
-        choices=shown,
-        buttons=(*leaf, scene.back()),
-    )
-
-
-def _sale(scene: Scene, mode: Attending) -> View:
-    t, chosen = scene.t, scene.local.chosen
-    sale = next((s for s in scene.lane.recent_sales if str(s.sale_seq) == chosen), None)
-    if sale is None:
-        return _sales(scene)
-    deeds = []
-    if APPROVE in mode.roles:
-        deeds.append(
-            Button(
-                "reprint",
-                t("Print again"),
-                icon="receipt",
-                post=ReprintAsked(sale.sale_seq, mode.attendant),
-            )
-        )
-    attempt = scene.lane.ledger.get(sale.attempt_id)
-    state = ""
-    if attempt and attempt.stage in {Stage.REVERSING, Stage.REFUNDING}:
-        state = t("Money is being given back")
-    elif attempt and attempt.stage in {Stage.REVERSED, Stage.REFUNDED}:
-        state = t("Money was given back")
-    elif VOID in mode.roles:
-        deeds.append(
-            Button(
-                "give_void",
-                t("Void the sale"),
-                icon="undo",
-                detail=t("same day"),
-                local=Local(panel="reason", todo="give_void", chosen=chosen),
-            )
-        )
-        deeds.append(
-            Button(
-                "give_refund",
-                t("Refund"),
-                icon="undo",
-                detail=t("later days"),
-                local=Local(panel="reason", todo="give_refund", chosen=chosen),
-            )
-        )
-    facts = (
-        scene.words.time(sale.at_ms),
-        scene.count(sale.figures.count),
-        scene.money(sale.figures.total_minor, sale.figures.currency),
-        state,
-    )
-    return scene.view(
-        "attendant_sale",
-        Layout.MENU,
-        t("Sale {number}", number=sale.sale_seq),
-        text=" · ".join(fact for fact in facts if fact),
-        icon="receipt",
-        choices=tuple(deeds),
-        buttons=(scene.back("sales"),),
-    )
-
-
-# -- open payments -----------------------------------------------------------
-
-
-def _to_settle(scene: Scene, mode: Attending) -> list[tuple[str, int, str, str]]:
-    """Return what a person must settle: attempt, amount, currency, why."""
-    waiting = [
-        (i.attempt_id, i.amount_minor, i.currency, i.why) for i in scene.lane.open_items
-    ]
-    match core(mode):
-        case OutcomeUnknown(tender=tender):
-            figures = tender.figures
-            waiting.insert(
-                0,
-                (tender.attempt_id, tender.amount_minor, figures.currency, "unknown"),
-            )
-        case _:
-            pass
-    return waiting
-
-
-WHY_OPEN: dict[str, str] = {
-    "unknown": N("The card reader has not answered"),
-    "found_late": N("Found after a restart"),
-    "nobody_waits": N("Approved after the end"),
-    "reversal_refused": N("The card reader would not give it back"),
-}
-
-
-def _settle(scene: Scene, mode: Attending) -> View:
-    t = scene.t
-    choices = [
-        Button(
-            f"settle_{n}",
-            attempt_id[-8:],
-            kind="row",
-            icon="card",
-            detail=t(WHY_OPEN.get(why, WHY_OPEN["unknown"])),
-            amount=scene.money(minor, currency),
-            local=Local(panel="decision", chosen=attempt_id),
-        )
-        for n, (attempt_id, minor, currency, why) in enumerate(_to_settle(scene, mode))
-    ]
-    shown, leaf = scene.page(choices)
-    return scene.view(
-        "attendant_settle",
-        Layout.CHOICES,
-        t("Open payments"),
-        text=t("Which payment?") if choices else t("Everything is settled."),
-        icon="card",
-        choices=shown,
-        buttons=(*leaf, scene.back()),
-    )
-
-
-def _decision(scene: Scene, mode: Attending) -> View:
-    t, chosen = scene.t, scene.local.chosen
-    item = next((i for i in scene.lane.open_items if i.attempt_id == chosen), None)
-    # An open item holds money that was taken: it becomes a sale or goes back.
-    decisions = ["paid", "not_paid", "taken_at_till"]
-    if item:
-        decisions = ["reverse", "taken_at_till"]
-        if item.tender:
-            decisions.insert(0, "paid")
-    choices = tuple(
-        Button(
-            f"decide_{decision}",
-            t(DECISIONS[decision][0]),
-            kind="row",
-            icon=DECISIONS[decision][2],
-            detail=t(DECISIONS[decision][1]),
-            local=Local(panel="reason", todo=decision, chosen=chosen),
-        )
-        for decision in decisions
-    )
-    return scene.view(
-        "attendant_decision",
-        Layout.CHOICES,
-        t("What happened?"),
-        text=t("Reference {code}", code=chosen[-8:]),
-        icon="card",
-        choices=choices,
-        buttons=(scene.back("settle"),),
-    )
-
-
-def _reference(scene: Scene, mode: Attending) -> View:
-    t, local = scene.t, scene.local
-    return scene.view(
-        "attendant_reference",
-        Layout.KEYS,
-        t("Receipt number"),
-        text=t("From the slip, if there is one."),
-        icon="receipt",
-        field=Field(local.typed, t("Number")),
-        keys=scene.digits("typed", 12),
-        buttons=(scene.back("settle"),),
-        primary=Button(
-            "enter",
-            t("Settle it"),
-            kind="primary",
-            icon="check",
-            post=TenderSettled(
-                local.chosen, local.todo, mode.attendant, local.reason, local.typed
-            ),
-            local=Local(),
-            is_guarded=True,
-        ),
     )

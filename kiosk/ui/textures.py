@@ -27,8 +27,9 @@ def register_fonts() -> None:
     LabelBase.register(FONT, str(FONTS["regular"]), fn_bold=str(FONTS["bold"]))
 
 
-# A full list of 200 lines has about 500 texts; only what is in sight is drawn.
-@lru_cache(maxsize=768)
+# The fullest screen has about 100 texts; a texture's memory is the machine's own
+# where there is no graphics chip.
+@lru_cache(maxsize=512)
 def text(words: str, px: int, bold: bool) -> Any:
     """Return a line of white words; the colour is the drawing's."""
     label = CoreLabel(
@@ -38,7 +39,7 @@ def text(words: str, px: int, bold: bool) -> Any:
     return label.texture
 
 
-@lru_cache(maxsize=160)
+@lru_cache(maxsize=64)
 def picture(name: str, px: int, colour: str) -> Any:
     """Return a drawing or, for `qr:` and an address, its code."""
     if name.startswith("qr:"):
@@ -46,7 +47,7 @@ def picture(name: str, px: int, colour: str) -> Any:
     return _texture(drawing(name, px, colour))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def skin(radius: int, fill: str, border: str, line: int) -> Any:
     """Return a rounded rectangle to be stretched by its middle."""
     return _texture(rounded(radius, fill, border, line))

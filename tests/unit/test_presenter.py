@@ -27,6 +27,7 @@ from kiosk.domain.state import (
     Weighing,
 )
 from kiosk.domain.tender import Attempt, Stage
+from kiosk.ui.finding import picture
 from kiosk.ui.gallery import (
     ALL_ROLES,
     BASKET,
@@ -43,7 +44,6 @@ from kiosk.ui.gallery import (
 )
 from kiosk.ui.local import Local, follow, stocked
 from kiosk.ui.presenter import is_timed, present
-from kiosk.ui.shopping import picture
 from kiosk.ui.theme import THEME, contrast
 
 EXAMPLES = {
