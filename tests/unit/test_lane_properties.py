@@ -274,7 +274,7 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
     ),
     e.StateCarried: lambda d, lane: e.StateCarried(
         encode_state(lane)
-        if isinstance(lane.mode, Idle)
+        if isinstance(lane.mode, Idle) and not lane.is_training
         else msgspec.Raw(b'{"mode":{"type":"Later"}}')
     ),
 }
