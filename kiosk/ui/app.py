@@ -89,6 +89,9 @@ class LaneApp(App):
         window = EventLoop.window
         window.clearcolor = rgba(THEME.background)
         window.bind(on_flip=self._flipped)
+        panel = (self.panel.width_px, self.panel.height_px)
+        if tuple(window.size) != panel:
+            log.warning("the window is %s, lane.toml says %s", window.size, panel)
         self.screen = Screen(self.panel, self._tapped, self._now)
         self._draw()
         Clock.schedule_interval(self._second, 1.0)
@@ -162,8 +165,8 @@ class LaneApp(App):
         Raises TimeoutError when the screen does not answer.
         """
         size, pixels = self._on_screen(self._pixels, timeout)
-        image = Image.frombytes("RGBA", size, pixels)
-        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).convert("RGB")
+        # OpenGL counts lines from the bottom, and the fourth byte is nothing here.
+        image = Image.frombytes("RGB", size, pixels, "raw", "RGBX", 0, -1)
         out = io.BytesIO()
         options = {"compress_level": 1} if kind == "PNG" else {"quality": 80}
         image.save(out, kind, **options)
@@ -197,7 +200,7 @@ class LaneApp(App):
 
     def controls(self, timeout: float = 5.0) -> list[tuple[str, int, int]]:
         """Return what can be tapped now: name and middle, pixels from the top left."""
-        return self._on_screen(self.screen.controls, timeout)
+        return self._on_screen(lambda: self.screen.controls(), timeout)
 
     def _pixels(self) -> tuple[tuple[int, int], bytes]:
         size = (self.panel.width_px, self.panel.height_px)

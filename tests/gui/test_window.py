@@ -18,6 +18,7 @@ from PIL import Image
 
 from kiosk.domain.events import PayPressed
 from kiosk.domain.state import Complete, Idle
+from kiosk.ui import environment
 from kiosk.ui.gallery import SALE, SCANNING, filled, lane
 from kiosk.ui.theme import THEME
 
@@ -178,6 +179,13 @@ def test_touches_off_the_buttons_do_nothing(stage):
     finger.touch_up()
 
     assert stage.posted == []
+
+
+def test_a_missing_font_is_named_with_the_package_that_has_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(environment.FONTS, "bold", tmp_path / "Gone.ttf")
+
+    with pytest.raises(environment.FontMissing, match=r"Gone\.ttf.*fonts-noto-core"):
+        environment.check_fonts()
 
 
 def test_the_presenter_needs_no_kivy():
