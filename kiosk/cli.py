@@ -19,6 +19,8 @@ from typing import Annotated
 import typer
 
 from kiosk.records.commands import journal
+from kiosk.reporting import report
+from kiosk.reporting import report
 
 app = typer.Typer(
     name="kiosk",
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 
 app.add_typer(journal, name="journal")
+app.add_typer(report, name="report")
+app.add_typer(report, name="report")
 
 
 SettingsFile = Annotated[
