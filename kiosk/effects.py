@@ -125,8 +125,11 @@ class Effects:
 
     def on_disk(self, event: Event) -> None:
         """Hear that an event's entry is on disk: its result may be acknowledged."""
-        if isinstance(event, TenderResult) and event.attempt_id in self._tickets:
-            self._tickets[event.attempt_id].set()
+        if isinstance(event, TenderResult):
+            # One look-up: the worker takes the ticket away when it has waited enough.
+            ticket = self._tickets.get(event.attempt_id)
+            if ticket is not None:
+                ticket.set()
 
     def carry_out(self, effect: Command) -> None:
         """Start one command. Called from the lane's thread only."""
@@ -187,7 +190,7 @@ class Effects:
             result = self._devices.terminal.pay(_to_port(attempt), sink)
         finally:
             self._tickets.pop(attempt.attempt_id, None)
-        if sink.is_approved and result.outcome is ports.Outcome.APPROVED:
+        if sink.is_on_disk and result.outcome is ports.Outcome.APPROVED:
             self._post(TenderConfirmed(attempt.attempt_id))
         elif not sink.was_told or sink.is_approved:
             self._post(TenderResult(attempt.attempt_id, _from_port(result)))
@@ -253,6 +256,8 @@ class _Sink:
         self._ticket = ticket
         self.was_told = False
         self.is_approved = False
+        # An approval that is not known to be on disk completes nothing.
+        self.is_on_disk = False
 
     def moment(self, moment: ports.TerminalMoment) -> None:
         self._post(TenderMoment(self._attempt_id, moment.value))
@@ -261,7 +266,9 @@ class _Sink:
         self.was_told = True
         self.is_approved = result.outcome is ports.Outcome.APPROVED
         self._post(TenderResult(self._attempt_id, _from_port(result)))
-        return self._ticket.wait(_TICKET_SECONDS)
+        is_on_disk = self._ticket.wait(_TICKET_SECONDS)
+        self.is_on_disk = is_on_disk and self.is_approved
+        return is_on_disk
 
 
 def _to_port(attempt: Attempt) -> ports.Attempt:

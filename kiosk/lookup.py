@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,8 @@ from kiosk.domain.state import Lane
 
 # The largest count a label may claim; more is a misread, not a purchase.
 _LARGEST_COUNT = 99
+# A GTIN's digits; more is not a number that anything is sold by.
+_LONGEST_NUMBER = 14
 
 
 class Catalog(Protocol):
@@ -77,7 +79,8 @@ class Resolver:
         today = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).date()
         match asked:
             case Scan():
-                return self._scan(asked, at_ms, today.isoformat(), today.year)
+                currency = lane.rules.pricing.currency if lane.rules else ""
+                return self._scan(asked, at_ms, today, currency)
             case ItemPicked(item_id=item_id, quantity=quantity):
                 item = self._catalog.item(item_id)
                 return self._found(item, item_id, at_ms, quantity=quantity)
@@ -98,25 +101,35 @@ class Resolver:
                 return BasketResumed(seq, attendant, today.isoformat(), recalled)
 
     def _typed(self, code: str, at_ms: int) -> Event:
+        if not (code.isascii() and code.isdigit() and len(code) <= _LONGEST_NUMBER):
+            return LabelUnreadable("what was typed is no number")
         item = self._catalog.by_plu(code)
         if item is None and (gtin := left_pad_gtin(code)):
             item = self._catalog.item(gtin)
         return self._found(item, code, at_ms)
 
-    def _scan(self, scan: Scan, at_ms: int, today: str, year: int) -> Event:
-        label = parse(scan.data, scan.symbology, self._labels, year=year)
+    def _scan(self, scan: Scan, at_ms: int, day: date, currency: str) -> Event:
+        label = parse(scan.data, scan.symbology, self._labels, year=day.year)
+        today = day.isoformat()
         match label:
+            case Gtin(price_currency=other) if other not in ("", currency):
+                return LabelUnreadable(f"a price in {other}")
+            case Gtin(count=int(count)) | CountedItem(count=count) if (
+                count > _LARGEST_COUNT
+            ):
+                return LabelUnreadable(f"a count of {count}")
             case Gtin():
                 return self._gtin(label, at_ms, today)
             case PricedItem(gtin=gtin, price_minor=minor):
-                found = self._found(self._catalog.item(gtin), gtin, at_ms, today=today)
+                item = self._catalog.item(gtin)
+                found = self._found(item, gtin, at_ms, today=today, price_minor=minor)
                 return _with_label_price(found, minor)
             case WeighedItem(gtin=gtin, weight_grams=grams):
                 found = self._found(self._catalog.item(gtin), gtin, at_ms, today=today)
                 return _with_label_weight(found, grams)
             case CountedItem(gtin=gtin, count=count):
                 item = self._catalog.item(gtin)
-                count = min(max(count, 1), _LARGEST_COUNT)
+                count = max(count, 1)
                 return self._found(item, gtin, at_ms, today=today, quantity=count)
             case Coupon(code=code):
                 return CouponScanned(code)
@@ -139,7 +152,8 @@ class Resolver:
             today=today,
             batch=label.batch,
             expires_on=label.expires_on,
-            quantity=min(max(label.count or 1, 1), _LARGEST_COUNT),
+            quantity=max(label.count or 1, 1),
+            price_minor=label.price_minor,
         )
         if label.price_minor is not None:
             return _with_label_price(found, label.price_minor)
@@ -157,8 +171,12 @@ class Resolver:
         quantity: int = 1,
         batch: str = "",
         expires_on: str = "",
+        price_minor: int | None = None,
     ) -> ItemFound | ItemUnknown:
-        price = item.price_at(at_ms) if item else None
+        # A price on the label needs none in the catalogue.
+        price = price_minor
+        if item and price is None:
+            price = item.price_at(at_ms)
         if item is None or (price is None and not item.not_for_sale):
             return ItemUnknown(name)
         line = replace(

@@ -4,6 +4,7 @@ expected. Never reads the environment and never writes a file.
 
 from __future__ import annotations
 
+import re
 import tomllib
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 
 from hardware import registry
 from kiosk.domain import promotion, restricted, tax
+from kiosk.domain.currency import MINOR_DIGITS, NUMERIC_CODES
 from kiosk.domain.label import LabelRules
 from kiosk.domain.policy import Limits, Rules
 from kiosk.domain.pricing import PricingRules
@@ -21,6 +23,9 @@ from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
 
 _NEEDED = ("scanner", "terminal", "printer")
+_LANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_LARGEST_LIMIT = 10_000_000
 _MAY_LACK = ("scale", "ups", "light")
 
 
@@ -121,6 +126,7 @@ class Settings(_Shape, frozen=True):
         return LabelRules(
             restricted=(*self.labels.restricted, *ready),
             coupon_prefixes=self.labels.coupon_prefixes,
+            currency_decimals=MINOR_DIGITS.get(self.store.currency, 2),
         )
 
     def all_devices(self) -> dict[str, dict[str, Any]]:
@@ -156,6 +162,7 @@ def parse(text: str, name: str) -> Settings:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not TOML: {error}") from error
+    _check_tables(table, name)
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
@@ -164,19 +171,72 @@ def parse(text: str, name: str) -> Settings:
     return settings
 
 
+# What TOML calls the kinds that msgspec names.
+_KINDS = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list in [ ]",
+    "object": "a table",
+}
+
+
 def _in_words(error: str) -> str:
     """Say msgspec's message with the key first: `$.store.name` -> `store.name`."""
     message, _, where = error.partition(" - at `$")
-    key = where.rstrip("`").lstrip(".") or "the file"
+    path = where.rstrip("`").lstrip(".")
+    key = path or "the file"
     if message.startswith("Object contains unknown field "):
         unknown = message.removeprefix("Object contains unknown field ").strip("`")
-        key = unknown if key == "the file" else f"{key}.{unknown}"
-        return f"{key}: there is no such setting"
+        key = f"{path}.{unknown}" if path else unknown
+        known = _choices(path)
+        return f"{key}: there is no such setting{_one_of(known)}"
     if message.startswith("Object missing required field "):
         missing = message.removeprefix("Object missing required field ").strip("`")
-        key = missing if key == "the file" else f"{key}.{missing}"
+        key = f"{path}.{missing}" if path else missing
         return f"{key}: is needed and missing"
-    return f"{key}: {message[:1].lower()}{message[1:]}"
+    if message.startswith("Invalid enum value "):
+        value = message.removeprefix("Invalid enum value ")
+        return f"{key}: {value} is not possible{_one_of(_choices(path))}"
+    words = re.sub(r"`(\w+)`", lambda kind: _KINDS.get(kind[1], kind[1]), message)
+    return f"{key}: {words[:1].lower()}{words[1:]}"
+
+
+def _one_of(known: list[str]) -> str:
+    return f"; expected one of {', '.join(known)}" if known else ""
+
+
+def _choices(path: str) -> list[str]:
+    """Return what may stand at a place: a table's settings, or a setting's values."""
+    here: Any = msgspec.inspect.type_info(Settings)
+    for part in re.findall(r"\[[^\]]*\]|[^.\[\]]+", path):
+        if part.startswith("["):
+            here = getattr(here, "item_type", None)
+        elif isinstance(here, msgspec.inspect.StructType):
+            fields = {field.encode_name: field.type for field in here.fields}
+            here = fields.get(part)
+    match here:
+        case msgspec.inspect.StructType(fields=found):
+            return [field.encode_name for field in found]
+        case msgspec.inspect.LiteralType(values=values):
+            return [str(value) for value in values]
+        case msgspec.inspect.EnumType(cls=kind):
+            return [str(member.value) for member in kind]
+        case _:
+            return []
+
+
+def _check_tables(table: dict[str, Any], name: str) -> None:
+    """Refuse a device that is not a table, by its name."""
+    devices = table.get("devices", {})
+    if isinstance(devices, dict):
+        for device, options in devices.items():
+            if not isinstance(options, dict):
+                raise ConfigError(
+                    f"{name}: devices.{device}: expected a table [devices.{device}]"
+                    f" with driver = ..., got {options!r}"
+                )
 
 
 def _check(settings: Settings, name: str) -> None:
@@ -197,17 +257,27 @@ def _check(settings: Settings, name: str) -> None:
         faults.append(
             f"labels.country: {country!r} is unknown; expected one of {known}"
         )
-    hours, _, minutes = settings.store.day_ends_at.partition(":")
-    if not (hours.isdigit() and minutes.isdigit() and int(hours) < 24):
+    if not _LANE_ID.fullmatch(settings.lane_id):
+        faults.append(
+            f"lane_id: {settings.lane_id!r}: expected letters, digits, - and _, like"
+            " lane-3 (it stands on receipts and in addresses)"
+        )
+    if settings.store.currency not in NUMERIC_CODES.values():
+        faults.append(
+            f"store.currency: {settings.store.currency!r} is no currency;"
+            " expected three letters like EUR"
+        )
+    if not _TIME.fullmatch(settings.store.day_ends_at):
         faults.append("store.day_ends_at: expected a local time like 04:00")
     panel = settings.panel
     if not (panel.width_px > 0 and panel.height_px > 0 and panel.diagonal_inches > 0):
         faults.append("panel: width_px, height_px and diagonal_inches must be above 0")
     limits = msgspec.structs.asdict(settings.limits)
     faults += [
-        f"limits.{key}: expected 0 or more, got {value}"
+        f"limits.{key}: expected a number from 0 to {_LARGEST_LIMIT}, got {value}"
         for key, value in limits.items()
-        if value < 0
+        # Not a number is not in any order, so it is asked for this way round.
+        if not 0 <= value <= _LARGEST_LIMIT
     ]
     faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
     faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]

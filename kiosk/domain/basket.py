@@ -42,8 +42,9 @@ class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     batch: str = ""
 
     def named(self, language: str) -> str:
-        """Return the description in `language`, or else in the first there is."""
-        return self.description.get(language) or next(iter(self.description.values()))
+        """Return the description in `language`, or the first there is, or the id."""
+        names = self.description
+        return names.get(language) or next(iter(names.values()), self.item_id)
 
 
 def standing(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:

@@ -77,8 +77,7 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
     if not basket.standing or figures is None or event.attempt_id in lane.ledger:
         ignore(turn, event)
     elif _may_be_paid(turn, basket):
-        turn.do(Beep("refused"), CallAttendant("check_payment"))
-        turn.enter(Scanning(basket, notice="no_card"))
+        _not_again(turn, basket)
     elif basket.waiting:
         turn.call("approvals", Scanning(basket))
     elif event.draw < turn.limits.random_check_per_10000 and not basket.is_checked:
@@ -105,16 +104,24 @@ def _is_terminal_busy(turn: Turn) -> bool:
 
 
 def _may_be_paid(turn: Turn, basket: Basket) -> bool:
-    # An approval that came after the terminal had said no: staff give it back first.
+    # An approval that came after the terminal had said no.
     return any(
         a.basket_id == basket.basket_id and a.stage is Stage.TO_CHECK
         for a in turn.lane.ledger.values()
     )
 
 
+def _not_again(turn: Turn, basket: Basket) -> None:
+    # Staff give the late approval back first; the basket waits for them.
+    turn.do(Beep("refused"), CallAttendant("check_payment"))
+    turn.enter(Scanning(basket, notice="no_card"))
+
+
 def tender_started(turn: Turn, event: TenderStarted) -> None:
     """The intent is written: now, and never again, the terminal is asked."""
     match turn.lane.mode:
+        case Paying(phase="preparing", basket=basket) if _may_be_paid(turn, basket):
+            _not_again(turn, basket)
         case Paying(phase="preparing", tender=tender) as mode if (
             tender.attempt_id == event.tender.attempt_id
             and tender.attempt_id not in turn.lane.ledger

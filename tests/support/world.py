@@ -295,6 +295,8 @@ class CheckedLane:
                 self.feed(ReceiptPrinted(sale.sale_seq))
             case CheckPin(attendant=attendant, nonce=nonce):
                 self.feed(PinChecked(attendant, nonce, attendant == "7"))
+            case CancelAuthorization():
+                pass  # The authorization's own answer says what came of it.
             case _:
                 raise AssertionError(f"nobody answers {command}")
 
