@@ -16,6 +16,7 @@ from litestar import Litestar
 
 from kiosk.backoffice.api import lane_routes
 from kiosk.backoffice.catalogue import Catalogues
+from kiosk.backoffice.console import console_routes
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.orders import Orders
 from kiosk.backoffice.store import Store
@@ -77,9 +78,10 @@ def create_app(settings: OfficeSettings) -> Litestar:
         store.close()
 
     return Litestar(
-        route_handlers=lane_routes(
-            intake, orders, catalogues, key, settings.enrol_token
-        ),
+        route_handlers=[
+            *lane_routes(intake, orders, catalogues, key, settings.enrol_token),
+            *console_routes(store, orders, settings.store_name, now_ms),
+        ],
         on_shutdown=[close],
         request_max_body_size=LARGEST_BODY,
         openapi_config=None,

@@ -7,6 +7,7 @@ what contradicts is kept beside the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from kiosk.backoffice.projection import KNOWN_KINDS, LARGEST, Projection, project
@@ -32,6 +33,8 @@ from kiosk.sync.wire import (
     unseal,
 )
 
+# It stands in addresses and on pages.
+LANE_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 STRANGER = "this lane is not enrolled here"
 
 
@@ -57,8 +60,8 @@ class Intake:
             return Refusal(400, str(error))
         if not token or asked.token != token:
             return Refusal(403, "the enrol token is not the shop's")
-        if not asked.lane_id:
-            return Refusal(400, "a lane needs a name")
+        if not LANE_NAME.fullmatch(asked.lane_id):
+            return Refusal(400, "a lane's name is 1 to 40 letters, digits, . _ or -")
         now_ms = self._now_ms()
         with self._store.writing() as book:
             known = book.lane_key(asked.lane_id)

@@ -91,7 +91,7 @@ def found_of(fact: Fact) -> Found:
             return Found(
                 "SaleMade",
                 reason=card.brand if card else "",
-                reference=sale.attempt_id,
+                reference=sale.basket_id,
                 attendant=sale.settled_by,
                 amount_minor=sale.figures.total_minor,
                 currency=sale.figures.currency,

@@ -97,6 +97,7 @@ fact = Table(
     Column("is_good", Boolean, nullable=False),
     PrimaryKeyConstraint("branch_id", "seq", "number"),
     Index("fact_by_kind", "kind", "at_ms"),
+    Index("fact_by_reference", "reference", "kind"),
     sqlite_with_rowid=False,
 )
 

@@ -172,14 +172,18 @@ class Courier:
         except JournalDamaged as error:
             raise SyncError(str(error)) from error
 
+    def enrol(self) -> None:
+        """Make the lane known to the back office."""
+        self._office.enrol(self._settings.enrol_token)
+        log.info("enrolled at the back office as %s", self._settings.lane_id)
+
     def _contact(self) -> None:
         try:
             self._sync()
         except NotEnrolled:
             if not self._settings.enrol_token:
                 raise
-            self._office.enrol(self._settings.enrol_token)
-            log.info("enrolled at the back office as %s", self._settings.lane_id)
+            self.enrol()
             self._sync()
         except FileNotFoundError as error:
             raise SyncError(f"there is no journal to send yet: {error}") from error

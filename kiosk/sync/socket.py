@@ -7,6 +7,7 @@ back office signed is checked here again, so that sync is only a messenger.
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -119,6 +120,8 @@ class LaneSocket:
 
     def close(self) -> None:
         """Stop listening; no message comes after this returns."""
+        if self._stopped.is_set():
+            return
         self._stopped.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         with self._lock:
@@ -136,6 +139,10 @@ class LaneSocket:
             except OSError:
                 break
             with self._lock:
+                # One that came while we close would be read for ever.
+                if self._stopped.is_set():
+                    peer.close()
+                    break
                 self._peers.add(peer)
             reader = threading.Thread(
                 target=self._read, args=(peer,), name="lane-socket-peer", daemon=True
@@ -226,13 +233,8 @@ class LaneLink:
     def _is_there(self) -> bool:
         if self._socket is None:
             return False
-        try:
-            # The lane never says anything: what can be read is its end.
-            gone = self._socket.recv(1, socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return True
-        except OSError:
-            gone = True
+        # The lane never says anything: what can be read is its end.
+        gone = bool(select.select([self._socket], [], [], 0)[0])
         if gone:
             self._drop()
         return not gone

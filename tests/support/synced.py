@@ -189,9 +189,14 @@ def sale_of(seq: int, total_minor: int) -> Sale:
 def open_intake(store: Store, lane: Lane) -> Intake:
     ids = count(1)
     intake = Intake(store, lambda: NOON, lambda: f"new-{next(ids)}")
+    enrolled(intake, lane)
+    return intake
+
+
+def enrolled(intake: Intake, lane: Lane) -> None:
+    """Make a lane known to a back office."""
     enrol = Enrol(lane.name, lane.key.public, TOKEN)
     expect(Enrolled, intake.enrol(seal(lane.key, ENROL_DOMAIN, enrol), TOKEN))
-    return intake
 
 
 def held_seqs(store: Store) -> list[int]:

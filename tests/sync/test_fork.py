@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from synced import Lane, Refused, alarms, held_seqs, open_intake
+from synced import Lane, Refused, alarms, enrolled, held_seqs, open_intake
 
 from kiosk.backoffice import tables
 from kiosk.backoffice.intake import Intake
@@ -127,3 +127,12 @@ def test_another_machine_cannot_enrol_under_a_lanes_name(
         "another machine asked to be enrolled under this lane's name"
     ]
     other.journal.close()
+
+
+def test_a_lanes_name_is_no_path_and_no_markup(
+    store: Store, intake: Intake, lane: Lane
+) -> None:
+    for name in ("", "a/b", "<b>", "x" * 41, "lane 1"):
+        lane.name = name
+        with pytest.raises(Refused, match="a lane's name is"):
+            enrolled(intake, lane)

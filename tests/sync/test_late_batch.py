@@ -3,6 +3,7 @@
 from itertools import count
 
 import pytest
+from synced import NOON, TOKEN, Lane
 
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.store import Store
@@ -17,7 +18,6 @@ from kiosk.sync.wire import (
     make_batch,
     seal,
 )
-from tests.support.synced import NOON, TOKEN, Lane
 
 
 @pytest.fixture

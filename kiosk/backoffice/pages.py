@@ -1,0 +1,477 @@
+"""The back office on a page: lanes, sales, what waits for a person, alarms, totals.
+
+Values in, HTML out; nothing is decided and no database is asked here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from babel.numbers import format_currency
+
+from kiosk.backoffice.html import Child, Markup, join, page, table, tag
+from kiosk.backoffice.queries import (
+    KEY_DIGITS,
+    AlarmSeen,
+    Day,
+    LaneSeen,
+    OpenMoney,
+    SaleSeen,
+    Waiting,
+)
+from kiosk.domain.basket import LineItem
+from kiosk.domain.currency import MINOR_DIGITS
+from kiosk.domain.report import Count, Totals
+from kiosk.domain.tender import Sale
+
+# An attendant looks up from the page and back: as often as that.
+REFRESH_SECONDS = 5
+
+REASONS = {
+    "age": "Age check",
+    "item": "Item needs a look",
+    "approvals": "Approvals before payment",
+    "unknown_item": "Unknown item",
+    "maximum_quantity": "More than allowed",
+    "void": "Many lines taken out",
+    "void_sale": "Sale to be voided",
+    "random_check": "Random check",
+    "help": "Help wanted",
+    "scale_mismatch": "Weight does not fit",
+    "idle": "Basket left alone",
+    "receipt_failed": "Receipt did not print",
+    "check_payment": "Payment to be checked",
+}
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount as people write it."""
+    if not currency:
+        return f"{minor}"
+    digits = MINOR_DIGITS.get(currency, 2)
+    amount = Decimal(minor).scaleb(-digits)
+    return format_currency(amount, currency, locale="en").replace("-", "\u2212")
+
+
+def reason_of(reason: str) -> str:
+    """Return why a lane waits, in words."""
+    return REASONS.get(reason, reason.replace("_", " ").capitalize())
+
+
+def age(since_ms: int, now_ms: int) -> str:
+    """Return how long ago something was."""
+    seconds = max(0, (now_ms - since_ms) // 1000)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86400} days"
+
+
+def clock(at_ms: int) -> Markup:
+    """Return a moment in the time of this machine."""
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return tag("span", "no date")
+    return tag(
+        "time",
+        moment.strftime("%d %b %H:%M:%S"),
+        datetime=moment.isoformat("T", "seconds"),
+    )
+
+
+def overview(
+    store_name: str,
+    now_ms: int,
+    lanes: list[LaneSeen],
+    waiting: list[Waiting],
+    open_items: list[OpenMoney],
+    alarms: list[AlarmSeen],
+    sales: list[SaleSeen],
+    days: list[Day],
+) -> bytes:
+    """Return the first page: what needs somebody first, then how things stand."""
+    return page(
+        store_name,
+        _header(store_name, now_ms, lanes),
+        tag(
+            "main",
+            _waiting(waiting, now_ms),
+            _open_items(open_items, now_ms),
+            _section("Lanes", *(_lane(lane, now_ms) for lane in lanes), grid=True)
+            if lanes
+            else _section(
+                "Lanes", tag("p", "No lane has enrolled yet.", class_="empty")
+            ),
+            *(_day(day, len(days) > 1) for day in days),
+            _section("Latest sales", _sales(sales)),
+            _alarms(alarms),
+        ),
+        refresh_seconds=REFRESH_SECONDS,
+    )
+
+
+def _header(store_name: str, now_ms: int, lanes: list[LaneSeen]) -> Markup:
+    online = sum(lane.is_online(now_ms) for lane in lanes)
+    return tag(
+        "header",
+        tag("h1", tag("a", store_name, href="/")),
+        tag("p", f"{online} of {len(lanes)} lanes online · ", clock(now_ms)),
+    )
+
+
+def _section(title: str, *content: Child, grid: bool = False) -> Markup:
+    inside = tag("div", *content, class_="grid") if grid else join(*content)
+    return tag("section", tag("h2", title), inside)
+
+
+def _waiting(waiting: list[Waiting], now_ms: int) -> Markup | None:
+    if not waiting:
+        return None
+    return _section(
+        "Waiting for an attendant",
+        *(
+            tag(
+                "a",
+                tag("strong", one.lane_id),
+                tag("span", reason_of(one.reason)),
+                tag("span", age(one.at_ms, now_ms), class_="age"),
+                class_="card call",
+                href=f"/waiting/{one.lane_id}/{one.asked}",
+            )
+            for one in waiting
+        ),
+        grid=True,
+    )
+
+
+def _open_items(items: list[OpenMoney], now_ms: int) -> Markup | None:
+    if not items:
+        return None
+    rows: list[list[Child]] = [
+        [
+            item.lane_id,
+            item.why,
+            money(item.amount_minor, item.currency),
+            age(item.at_ms, now_ms),
+        ]
+        for item in items
+    ]
+    return tag(
+        "section",
+        tag("h2", "Money to settle"),
+        tag("p", "Settle each at its lane: paid, not paid, or taken at the till."),
+        table(["Lane", "Why", "#Amount", "#For"], rows, empty=""),
+        class_="bad",
+    )
+
+
+def _lane(lane: LaneSeen, now_ms: int) -> Markup:
+    is_online = lane.is_online(now_ms)
+    unsent = max(0, lane.head_seq - lane.held_seq)
+    facts: list[tuple[str, Child]] = [
+        (
+            "Last contact",
+            age(lane.contact_ms, now_ms) + " ago" if lane.contact_ms else "never",
+        ),
+        ("Entries", f"{lane.head_seq} written, {lane.held_seq} held"),
+        (
+            "Oldest unsent",
+            age(lane.oldest_unsent_ms, now_ms)
+            if unsent and lane.oldest_unsent_ms
+            else "none",
+        ),
+        (
+            "Catalogue",
+            f"version {lane.catalog_version}" if lane.catalog_version else "none",
+        ),
+        ("Epoch", lane.epoch or "none yet"),
+    ]
+    if lane.release:
+        facts.append(("Release", lane.release))
+    return tag(
+        "article",
+        tag(
+            "h3",
+            lane.lane_id,
+            tag(
+                "span",
+                "online" if is_online else "away",
+                class_="state good" if is_online else "state away",
+            ),
+        ),
+        tag("p", "This lane's journal became two.", class_="warning")
+        if lane.forks
+        else None,
+        tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in facts)),
+        class_="card",
+    )
+
+
+def _sales(sales: list[SaleSeen]) -> Markup:
+    rows: list[list[Child]] = [
+        [
+            clock(sale.at_ms),
+            sale.lane_id,
+            tag("a", str(sale.seq), href=receipt_path(sale)),
+            sale.brand or "card",
+            join(
+                tag("span", sale.undone, class_="state away") if sale.undone else None,
+                tag("span", "training", class_="state away") if sale.training else None,
+                " ",
+                money(sale.amount_minor, sale.currency),
+            ),
+        ]
+        for sale in sales
+    ]
+    return table(
+        ["Time", "Lane", "Sale", "Tender", "#Total"], rows, empty="Nothing sold yet."
+    )
+
+
+def receipt_path(sale: SaleSeen) -> str:
+    """Return where one sale's receipt is, for whoever may see it."""
+    return f"/r/{sale.lane_id}/{sale.seq}?k={sale.digest[:KEY_DIGITS]}"
+
+
+def _alarms(alarms: list[AlarmSeen]) -> Markup:
+    rows: list[list[Child]] = [
+        [clock(alarm.at_ms), alarm.lane_id, alarm.what] for alarm in alarms
+    ]
+    return _section("Alarms", table(["Time", "Lane", "What"], rows, empty="None."))
+
+
+def _day(day: Day, is_one_of_many: bool) -> Markup:
+    totals, currency = day.totals, day.totals.currency
+    title = "Today so far (X)" + (f", {day.lane_id}" if is_one_of_many else "")
+    made = sum(causes.made for causes in totals.interventions.values())
+    return tag(
+        "section",
+        tag("h2", title),
+        tag(
+            "div",
+            _figure("Sales", str(totals.sales.count)),
+            _figure("Total", money(totals.total_minor, currency)),
+            _figure("Tax in it", money(totals.tax_minor, currency)),
+            _figure("Discounts", money(totals.discount_minor, currency)),
+            _figure("Deposits", money(totals.deposit_minor, currency)),
+            _figure("Voids, refunds", _both(totals)),
+            _figure("Interventions", str(made)),
+            _figure("Cards taken offline", _count(totals.offline, currency)),
+            class_="figures",
+        ),
+        tag("div", *_breakdown(totals), class_="halves"),
+    )
+
+
+def _figure(name: str, value: str) -> Markup:
+    return tag("div", tag("span", name), tag("strong", value))
+
+
+def _both(totals: Totals) -> str:
+    return _count(totals.voids + totals.refunds, totals.currency)
+
+
+def _count(count: Count, currency: str) -> str:
+    if not count.count:
+        return "0"
+    return f"{count.count} · {money(count.amount_minor, currency)}"
+
+
+def _breakdown(totals: Totals) -> list[Markup]:
+    currency = totals.currency
+    taxes: list[list[Child]] = [
+        [
+            f"{line.letter} {Decimal(line.rate_ppm).scaleb(-4).normalize():f} %",
+            money(line.net_minor, currency),
+            money(line.tax_minor, currency),
+        ]
+        for line in totals.taxes
+    ]
+    tenders: list[list[Child]] = [
+        [name, str(count.count), money(count.amount_minor, currency)]
+        for name, count in totals.tenders.items()
+    ]
+    causes: list[list[Child]] = [
+        [reason_of(reason), str(c.made), str(c.approved), str(c.refused)]
+        for reason, c in sorted(
+            totals.interventions.items(), key=lambda pair: -pair[1].made
+        )
+    ]
+    return [
+        tag("div", table(["Tax", "#Net", "#Tax"], taxes, empty="No tax yet.")),
+        tag(
+            "div", table(["Tender", "#Times", "#Amount"], tenders, empty="No card yet.")
+        ),
+        tag(
+            "div",
+            table(
+                ["Cause", "#Made", "#Approved", "#Refused"],
+                causes,
+                empty="No intervention yet.",
+            ),
+        ),
+    ]
+
+
+# -- one thing on a page -----------------------------------------------------
+
+
+def decide(waiting: Waiting, form_token: str, now_ms: int) -> bytes:
+    """Return the page on which an attendant approves or refuses from afar."""
+    return page(
+        f"{waiting.lane_id}: {reason_of(waiting.reason)}",
+        tag("header", tag("h1", tag("a", "\u2190 All lanes", href="/"))),
+        tag(
+            "main",
+            tag(
+                "section",
+                tag("h2", f"{waiting.lane_id}: {reason_of(waiting.reason)}"),
+                tag("p", f"Waiting for {age(waiting.at_ms, now_ms)}."),
+                tag(
+                    "form",
+                    tag("input", type="hidden", name="token", value=form_token),
+                    tag(
+                        "label",
+                        "Your attendant number",
+                        tag(
+                            "input",
+                            name="attendant",
+                            required=True,
+                            inputmode="numeric",
+                            maxlength=20,
+                            autocomplete="off",
+                        ),
+                    ),
+                    tag("label", "Reason", tag("input", name="reason", maxlength=100)),
+                    tag(
+                        "div",
+                        tag("button", "Approve", name="order", value="approve"),
+                        tag(
+                            "button",
+                            "Refuse",
+                            name="order",
+                            value="refuse",
+                            class_="second",
+                        ),
+                        class_="buttons",
+                    ),
+                    method="post",
+                    action=f"/decided/{waiting.lane_id}/{waiting.asked}",
+                ),
+                class_="narrow",
+            ),
+        ),
+    )
+
+
+def message(title: str, text: str) -> bytes:
+    """Return a page that says one thing."""
+    return page(
+        title,
+        tag(
+            "main",
+            tag(
+                "section",
+                tag("h1", title),
+                tag("p", text),
+                tag("p", tag("a", "All lanes", href="/")),
+                class_="narrow",
+            ),
+        ),
+    )
+
+
+def no_receipt() -> bytes:
+    """Return what a shopper sees whose receipt is not here (yet)."""
+    return page(
+        "Receipt",
+        tag(
+            "main",
+            tag(
+                "section",
+                tag("h1", "Not here yet"),
+                tag(
+                    "p",
+                    "If you have just paid, your receipt will be here as soon as the "
+                    "checkout has sent it. Please try again in a few minutes.",
+                ),
+                class_="narrow",
+            ),
+        ),
+        refresh_seconds=20,
+    )
+
+
+def receipt(store_name: str, sale: Sale) -> bytes:
+    """Return one sale's receipt as recorded, for a phone."""
+    figures, currency = sale.figures, sale.figures.currency
+    voided = {line.voids for line in sale.lines if line.voids}
+    rows = [_receipt_line(line, sale, line.line_no in voided) for line in sale.lines]
+    rows += [
+        _row(discount.description.get(sale.language) or _first(discount.description),
+             money(discount.amount_minor, currency), "offer")
+        for discount in figures.discounts
+    ]  # fmt: skip
+    card = sale.card
+    rows.append(_row("Total", money(figures.total_minor, currency), "total"))
+    rows += [
+        _row(
+            f"{line.letter} {Decimal(line.rate_ppm).scaleb(-4).normalize():f} % of "
+            f"{money(line.net_minor, currency)}",
+            money(line.tax_minor, currency),
+            "tax",
+        )
+        for line in figures.taxes
+    ]
+    if card:
+        rows.append(
+            _row(
+                f"{card.brand} {card.masked_pan}".strip() or "Card",
+                money(card.amount_minor, currency),
+                "tender",
+            )
+        )
+    return page(
+        f"Receipt {sale.sale_seq}",
+        tag(
+            "main",
+            tag(
+                "article",
+                tag("h1", store_name),
+                tag("p", "TRAINING: nothing was sold", class_="warning")
+                if sale.training
+                else None,
+                tag("p", clock(sale.at_ms), f" · sale {sale.sale_seq}"),
+                tag("dl", *rows),
+                tag("p", "Thank you."),
+                class_="receipt",
+            ),
+        ),
+    )
+
+
+def _receipt_line(line: LineItem, sale: Sale, is_voided: bool) -> Markup:
+    currency = sale.figures.currency
+    name = line.named(sale.language) if line.description else line.item_id
+    if line.weighed and line.weight_grams:
+        weight = Decimal(line.weight_grams).scaleb(-3)
+        name += f" · {weight} kg × {money(line.unit_price_minor, currency)}"
+    elif abs(line.quantity) != 1:
+        name += f" · {line.quantity} × {money(line.unit_price_minor, currency)}"
+    if line.voids:
+        name = f"Void: {name}"
+    style = "struck" if is_voided or line.voids else "line"
+    return _row(name, money(line.extended_minor, currency), style)
+
+
+def _row(name: str, value: str, style: str) -> Markup:
+    return tag("div", tag("dt", name), tag("dd", value), class_=style)
+
+
+def _first(description: dict[str, str]) -> str:
+    return next(iter(description.values()), "Offer")
