@@ -153,6 +153,10 @@ def load(path: Path) -> Settings:
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"{path}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: byte {error.start} is no UTF-8 text; save the file as UTF-8"
+        ) from error
     return parse(text, str(path))
 
 
