@@ -97,6 +97,9 @@ REASONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
+# A colleague came and helped: there is nothing to allow or to forbid.
+_ERRANDS = frozenset({"help", "unknown_item", "idle", "scale_mismatch"})
+
 # -- the menu ----------------------------------------------------------------
 
 
@@ -142,24 +145,26 @@ def _menu(scene: Scene, mode: Attending, basket: Basket | None) -> View:
         Button("leave", t("Back to the shopper"), icon="back", post=AttendantLeft())
     ]
     if asked and APPROVE in mode.roles:
+        is_question = asked.reason not in _ERRANDS
         primary = Button(
             "approve",
-            t("Approve"),
+            t("Approve") if is_question else t("Done"),
             kind="primary",
             icon="check",
             post=InterventionApproved(asked.asked, mode.attendant, "seen"),
             is_guarded=True,
         )
-        buttons.append(
-            Button(
-                "refuse",
-                t("Refuse"),
-                kind="stop",
-                icon="clear",
-                post=InterventionRefused(asked.asked, mode.attendant, "refused"),
-                is_guarded=True,
+        if is_question:
+            buttons.append(
+                Button(
+                    "refuse",
+                    t("Refuse"),
+                    kind="stop",
+                    icon="clear",
+                    post=InterventionRefused(asked.asked, mode.attendant, "refused"),
+                    is_guarded=True,
+                )
             )
-        )
     return scene.view(
         "attendant_approve" if asked else "attendant",
         Layout.MENU,
