@@ -1,4 +1,4 @@
-"""Every word on the screen is translated, and nothing translated is unused."""
+"""Every word on the screen and on paper is translated, and nothing translated is unused."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import pytest
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
+import kiosk.receipt
 import kiosk.ui
 from kiosk.ui.words import LOCALES, own_name, plain, words
 
-SOURCES = sorted(Path(kiosk.ui.__file__).parent.glob("*.py"))
+SOURCES = [
+    *sorted(Path(kiosk.ui.__file__).parent.glob("*.py")),
+    Path(kiosk.receipt.__file__),
+]
 KEYWORDS = {"t": None, "tn": (1, 2), "N": None}
 LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.po"))
 
