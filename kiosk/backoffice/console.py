@@ -17,7 +17,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 
-from kiosk.backoffice import pages, queries
+from kiosk.backoffice import pages, queries, receipt_page
 from kiosk.backoffice.orders import OrderError, Orders
 from kiosk.backoffice.store import Store
 
@@ -70,16 +70,16 @@ def console_routes(
         with store.reading() as connection:
             sale = queries.sale_by_key(connection, lane_id, seq, k)
         if sale is None:
-            return in_html(pages.no_receipt(), 404)
-        return in_html(pages.receipt(store_name, sale))
+            return in_html(receipt_page.no_receipt(), 404)
+        return in_html(receipt_page.receipt(store_name, sale))
 
     @get("/r/{basket_id:str}", sync_to_thread=True)
     def receipt_of_basket(basket_id: FromPath[str]) -> Response[bytes]:
         with store.reading() as connection:
             sale = queries.sale_by_basket(connection, basket_id)
         if sale is None:
-            return in_html(pages.no_receipt(), 404)
-        return in_html(pages.receipt(store_name, sale))
+            return in_html(receipt_page.no_receipt(), 404)
+        return in_html(receipt_page.receipt(store_name, sale))
 
     def find_waiting(lane_id: str, asked: int) -> queries.Waiting | None:
         with store.reading() as connection:

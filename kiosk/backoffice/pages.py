@@ -5,11 +5,6 @@ Values in, HTML out; nothing is decided and no database is asked here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
-from babel.numbers import format_currency
-
 from kiosk.backoffice.html import Child, Markup, join, page, table, tag
 from kiosk.backoffice.queries import (
     KEY_DIGITS,
@@ -20,68 +15,11 @@ from kiosk.backoffice.queries import (
     SaleSeen,
     Waiting,
 )
-from kiosk.domain.basket import LineItem
-from kiosk.domain.currency import MINOR_DIGITS
+from kiosk.backoffice.words import age, clock, money, rate, reason_of
 from kiosk.domain.report import Count, Totals
-from kiosk.domain.tender import Sale
 
 # An attendant looks up from the page and back: as often as that.
 REFRESH_SECONDS = 5
-
-REASONS = {
-    "age": "Age check",
-    "item": "Item needs a look",
-    "approvals": "Approvals before payment",
-    "unknown_item": "Unknown item",
-    "maximum_quantity": "More than allowed",
-    "void": "Many lines taken out",
-    "void_sale": "Sale to be voided",
-    "random_check": "Random check",
-    "help": "Help wanted",
-    "scale_mismatch": "Weight does not fit",
-    "idle": "Basket left alone",
-    "receipt_failed": "Receipt did not print",
-    "check_payment": "Payment to be checked",
-}
-
-
-def money(minor: int, currency: str) -> str:
-    """Return an amount as people write it."""
-    if not currency:
-        return f"{minor}"
-    digits = MINOR_DIGITS.get(currency, 2)
-    amount = Decimal(minor).scaleb(-digits)
-    return format_currency(amount, currency, locale="en").replace("-", "\u2212")
-
-
-def reason_of(reason: str) -> str:
-    """Return why a lane waits, in words."""
-    return REASONS.get(reason, reason.replace("_", " ").capitalize())
-
-
-def age(since_ms: int, now_ms: int) -> str:
-    """Return how long ago something was."""
-    seconds = max(0, (now_ms - since_ms) // 1000)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86400} days"
-
-
-def clock(at_ms: int) -> Markup:
-    """Return a moment in the time of this machine."""
-    try:
-        moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return tag("span", "no date")
-    return tag(
-        "time",
-        moment.strftime("%d %b %H:%M:%S"),
-        datetime=moment.isoformat("T", "seconds"),
-    )
 
 
 def overview(
@@ -107,9 +45,9 @@ def overview(
             else _section(
                 "Lanes", tag("p", "No lane has enrolled yet.", class_="empty")
             ),
+            _alarms(alarms) if alarms else None,
             *(_day(day, len(days) > 1) for day in days),
             _section("Latest sales", _sales(sales)),
-            _alarms(alarms),
         ),
         refresh_seconds=REFRESH_SECONDS,
     )
@@ -242,7 +180,7 @@ def _alarms(alarms: list[AlarmSeen]) -> Markup:
     rows: list[list[Child]] = [
         [clock(alarm.at_ms), alarm.lane_id, alarm.what] for alarm in alarms
     ]
-    return _section("Alarms", table(["Time", "Lane", "What"], rows, empty="None."))
+    return _section("Alarms", table(["Time", "Lane", "What"], rows, empty=""))
 
 
 def _day(day: Day, is_one_of_many: bool) -> Markup:
@@ -286,7 +224,7 @@ def _breakdown(totals: Totals) -> list[Markup]:
     currency = totals.currency
     taxes: list[list[Child]] = [
         [
-            f"{line.letter} {Decimal(line.rate_ppm).scaleb(-4).normalize():f} %",
+            rate(line),
             money(line.net_minor, currency),
             money(line.tax_minor, currency),
         ]
@@ -384,94 +322,3 @@ def message(title: str, text: str) -> bytes:
             ),
         ),
     )
-
-
-def no_receipt() -> bytes:
-    """Return what a shopper sees whose receipt is not here (yet)."""
-    return page(
-        "Receipt",
-        tag(
-            "main",
-            tag(
-                "section",
-                tag("h1", "Not here yet"),
-                tag(
-                    "p",
-                    "If you have just paid, your receipt will be here as soon as the "
-                    "checkout has sent it. Please try again in a few minutes.",
-                ),
-                class_="narrow",
-            ),
-        ),
-        refresh_seconds=20,
-    )
-
-
-def receipt(store_name: str, sale: Sale) -> bytes:
-    """Return one sale's receipt as recorded, for a phone."""
-    figures, currency = sale.figures, sale.figures.currency
-    voided = {line.voids for line in sale.lines if line.voids}
-    rows = [_receipt_line(line, sale, line.line_no in voided) for line in sale.lines]
-    rows += [
-        _row(discount.description.get(sale.language) or _first(discount.description),
-             money(discount.amount_minor, currency), "offer")
-        for discount in figures.discounts
-    ]  # fmt: skip
-    card = sale.card
-    rows.append(_row("Total", money(figures.total_minor, currency), "total"))
-    rows += [
-        _row(
-            f"{line.letter} {Decimal(line.rate_ppm).scaleb(-4).normalize():f} % of "
-            f"{money(line.net_minor, currency)}",
-            money(line.tax_minor, currency),
-            "tax",
-        )
-        for line in figures.taxes
-    ]
-    if card:
-        rows.append(
-            _row(
-                f"{card.brand} {card.masked_pan}".strip() or "Card",
-                money(card.amount_minor, currency),
-                "tender",
-            )
-        )
-    return page(
-        f"Receipt {sale.sale_seq}",
-        tag(
-            "main",
-            tag(
-                "article",
-                tag("h1", store_name),
-                tag("p", "TRAINING: nothing was sold", class_="warning")
-                if sale.training
-                else None,
-                tag("p", clock(sale.at_ms), f" · sale {sale.sale_seq}"),
-                tag("dl", *rows),
-                tag("p", "Thank you."),
-                class_="receipt",
-            ),
-        ),
-    )
-
-
-def _receipt_line(line: LineItem, sale: Sale, is_voided: bool) -> Markup:
-    currency = sale.figures.currency
-    name = line.named(sale.language) if line.description else line.item_id
-    if line.weighed and line.weight_grams:
-        weight = Decimal(line.weight_grams).scaleb(-3)
-        name += f" · {weight} kg × {money(line.unit_price_minor, currency)}"
-    elif abs(line.quantity) != 1:
-        name += f" · {line.quantity} × {money(line.unit_price_minor, currency)}"
-    if line.voids:
-        name = f"Void: {name}"
-    style = "struck" if is_voided or line.voids else "line"
-    return _row(name, money(line.extended_minor, currency), style)
-
-
-def _row(name: str, value: str, style: str) -> Markup:
-    return tag("div", tag("dt", name), tag("dd", value), class_=style)
-
-
-def _first(description: dict[str, str]) -> str:
-    return next(iter(description.values()), "Offer")

@@ -92,8 +92,8 @@ class Totals(msgspec.Struct, frozen=True):
     interventions: dict[str, Causes] = {}
     settled: dict[str, int] = {}
     open_items: tuple[OpenItem, ...] = ()
-    # Settled here, made in a stretch before this one.
-    settled_earlier: tuple[str, ...] = ()
+    # Which ones: they may have come up in a stretch before this one.
+    settled_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     days_ended: tuple[str, ...] = ()
     training_entries: int = 0
@@ -120,8 +120,7 @@ def merge(earlier: Totals, later: Totals) -> Totals:
     currencies = {c for c in (earlier.currency, later.currency) if c}
     if len(currencies) > 1:
         raise ValueError(f"cannot add {later.currency} to {earlier.currency}")
-    settled = {*later.settled_earlier}
-    known = {item.attempt_id for item in earlier.open_items}
+    decided = {*later.settled_ids, *(i.attempt_id for i in later.open_items)}
     return Totals(
         currency=earlier.currency or later.currency,
         sales=earlier.sales + later.sales,
@@ -151,13 +150,10 @@ def merge(earlier: Totals, later: Totals) -> Totals:
             for decision in earlier.settled | later.settled
         },
         open_items=(
-            *(i for i in earlier.open_items if i.attempt_id not in settled),
+            *(i for i in earlier.open_items if i.attempt_id not in decided),
             *later.open_items,
         ),
-        settled_earlier=(
-            *earlier.settled_earlier,
-            *(a for a in later.settled_earlier if a not in known),
-        ),
+        settled_ids=_once(*earlier.settled_ids, *later.settled_ids),
         alarms=earlier.alarms + later.alarms,
         days_ended=earlier.days_ended + later.days_ended,
         training_entries=earlier.training_entries + later.training_entries,
@@ -233,7 +229,8 @@ def _with_fact(totals: Totals, fact: Fact) -> Totals:
             ended = Causes(approved=1) if is_approved else Causes(refused=1)
             return _with_cause(totals, reason, ended)
         case OpenItemMade(item):
-            return replace(totals, open_items=(*totals.open_items, item))
+            left = _without(totals.open_items, item.attempt_id)
+            return replace(totals, open_items=(*left, item))
         case OpenItemSettled(attempt_id, decision):
             return _with_settled(totals, attempt_id, decision)
         case Alarm(what):
@@ -271,11 +268,21 @@ def _with_cause(totals: Totals, reason: str, more: Causes) -> Totals:
 
 
 def _with_settled(totals: Totals, attempt_id: str, decision: str) -> Totals:
-    left = tuple(i for i in totals.open_items if i.attempt_id != attempt_id)
-    if len(left) == len(totals.open_items):
-        totals = replace(totals, settled_earlier=(*totals.settled_earlier, attempt_id))
     times = totals.settled.get(decision, 0) + 1
-    return replace(totals, open_items=left, settled={**totals.settled, decision: times})
+    return replace(
+        totals,
+        open_items=_without(totals.open_items, attempt_id),
+        settled={**totals.settled, decision: times},
+        settled_ids=_once(*totals.settled_ids, attempt_id),
+    )
+
+
+def _without(items: tuple[OpenItem, ...], attempt_id: str) -> tuple[OpenItem, ...]:
+    return tuple(item for item in items if item.attempt_id != attempt_id)
+
+
+def _once(*ids: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))
 
 
 def _add_counts(one: dict[str, Count], other: dict[str, Count]) -> dict[str, Count]:

@@ -126,7 +126,10 @@ class LaneSocket:
         self._socket.shutdown(socket.SHUT_RDWR)
         with self._lock:
             for peer in self._peers:
-                peer.shutdown(socket.SHUT_RDWR)
+                try:
+                    peer.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # Sync was quicker: it is gone already.
         self._thread.join()
         self._socket.close()
         self._path.unlink(missing_ok=True)
@@ -154,16 +157,16 @@ class LaneSocket:
 
     def _read(self, peer: socket.socket) -> None:
         try:
-            with peer, peer.makefile("rb") as lines:
+            with peer.makefile("rb") as lines:
                 while line := lines.readline(LONGEST_LINE):
                     if not line.endswith(b"\n"):
                         break
                     self._hear(line)
         except OSError as error:
             log.warning("sync went away: %s", error)
-        finally:
-            with self._lock:
-                self._peers.discard(peer)
+        with self._lock:
+            self._peers.discard(peer)
+            peer.close()
 
     def _hear(self, line: bytes) -> None:
         try:

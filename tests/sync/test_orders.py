@@ -171,7 +171,6 @@ def test_an_order_nobody_can_carry_out_is_refused_in_words(orders: Orders) -> No
 def test_a_long_poll_ends_with_the_order_and_shows_each_once(orders: Orders) -> None:
     async def poll() -> tuple[int, int]:
         waiting = asyncio.create_task(orders.wait("lane-1", set(), 20))
-        await asyncio.sleep(0)
         await asyncio.to_thread(orders.give, "lane-1", "pause", "17")
         first = await waiting
         again = await orders.wait("lane-1", {"d1"}, 0.05)

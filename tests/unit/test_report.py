@@ -118,11 +118,10 @@ def test_an_open_item_stays_until_a_person_settles_it() -> None:
     assert first.open_items == (item, other)
     settled = OpenItemSettled("a1", "paid", "17", "slip shows it", "0815")
     second = fold([entry(settled)])
-    assert second.settled_earlier == ("a1",)
+    assert second.settled_ids == ("a1",)
     both = merge(first, second)
     assert both.open_items == (other,)
     assert both.settled == {"paid": 1}
-    assert both.settled_earlier == ()
 
 
 def test_what_became_of_baskets_that_were_not_sold() -> None:
