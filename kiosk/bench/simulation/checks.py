@@ -14,6 +14,7 @@ from kiosk.bench.simulation.office import Office
 from kiosk.bench.simulation.story import Violation
 from kiosk.bench.simulation.terminal import Terminal
 from kiosk.domain import body as bodies
+from kiosk.domain import report
 from kiosk.domain.effects import SaleMade, SaleUndone
 from kiosk.domain.events import TenderStarted
 from kiosk.domain.state import Lane
@@ -31,8 +32,12 @@ class Account:
         self.sales: dict[int, Sale] = {}
         self.undone: dict[int, int] = {}
         self.baskets: dict[str, str] = {}
-        for entry in entries:
-            body = bodies.decode(entry.body)
+        read = [(entry, bodies.decode(entry.body)) for entry in entries]
+        # What `kiosk report z` prints.
+        self.report = report.fold(
+            (entry.kind, entry.training, body) for entry, body in read
+        )
+        for entry, body in read:
             if body is None or entry.training:
                 continue
             if isinstance(body.event, TenderStarted):
@@ -157,9 +162,13 @@ def money_is_right(account: Account, terminal: Terminal, office: Office) -> None
                 raise Violation(f"basket {basket_id} was charged twice")
             charged[basket_id] = attempt_id
     server = office.amount_minor("SaleMade") - office.amount_minor("SaleUndone")
-    figures = {account.balance_minor, terminal.balance_minor, server}
+    printed = account.report.total_minor
+    figures = {account.balance_minor, terminal.balance_minor, server, printed}
     if len(figures) > 1:
         raise Violation(
             f"the journal sold {account.balance_minor}, the cards paid "
-            f"{terminal.balance_minor}, the server counts {server}"
+            f"{terminal.balance_minor}, the server counts {server}, the Z report "
+            f"{printed}"
         )
+    if account.report.open_items:
+        raise Violation(f"the Z report has open items: {account.report.open_items}")

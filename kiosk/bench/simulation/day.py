@@ -16,7 +16,7 @@ from hardware import ports
 from kiosk.bench.simulation import checks, shop
 from kiosk.bench.simulation.disk import PowerCut, SimulatedDisk
 from kiosk.bench.simulation.faults import Faults, Killed
-from kiosk.bench.simulation.machine import Hooks, Machine
+from kiosk.bench.simulation.machine import Failed, Hooks, Machine
 from kiosk.bench.simulation.office import Office
 from kiosk.bench.simulation.people import Attendant, Shopper, shown
 from kiosk.bench.simulation.schedule import Schedule
@@ -146,13 +146,18 @@ class Day(Hooks):
                 self._end(is_cut=True)
             except Killed:
                 self._end(is_cut=False)
-            except JournalDamaged as damaged:
-                raise Violation(f"the journal cannot be read: {damaged}") from damaged
-            except OSError as failed:
-                self.tell("journal", f"failed: {failed}")
-                self.tally.disk_failures += 1
-                self._end(is_cut=False)
+            except Failed as failed:
+                self._disk_failed(failed.error)
+            except OSError as error:
+                self._disk_failed(error)
         return True
+
+    def _disk_failed(self, error: OSError) -> None:
+        if isinstance(error, JournalDamaged):
+            raise Violation(f"the journal cannot be read: {error}") from error
+        self.tell("journal", f"failed: {error}")
+        self.tally.disk_failures += 1
+        self._end(is_cut=False)
 
     def _end(self, *, is_cut: bool) -> None:
         """The program ended somewhere; it will be started again."""

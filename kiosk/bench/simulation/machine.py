@@ -57,6 +57,15 @@ ROOM_BYTES = 256 * 1024
 _DISK_MS = 5_000
 _CARRIED = ("StateCarried", "CarriedForward")
 
+
+class Failed(BaseException):
+    """The lane's thread met trouble with its disk: the program ends."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 MakeRunner: TypeAlias = Callable[..., LaneRunner]
 MakeEffects: TypeAlias = Callable[..., Effects]
 
@@ -358,7 +367,11 @@ class Machine:
             return
         if self._inbox and self.runner:
             self.is_handling = True
-            self.runner.handle(self._inbox.popleft())
+            try:
+                self.runner.handle(self._inbox.popleft())
+            except OSError as error:
+                # From within a device's wait: no driver's `except` may take it.
+                raise Failed(error) from error
             self.is_handling = False
 
     def _watch_disk(self) -> None:

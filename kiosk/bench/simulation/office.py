@@ -12,7 +12,7 @@ from functools import cache
 from random import Random
 from sqlite3 import Connection
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from kiosk.backoffice import tables
 from kiosk.backoffice.intake import Intake
@@ -40,6 +40,11 @@ from kiosk.sync.wire import (
 )
 
 _TOKEN = "token"  # noqa: S105  (a shop of memory has no secret)
+
+_ENTRY = select(tables.entry.c.seq).where(
+    tables.entry.c.seq == bindparam("seq"),
+    tables.entry.c.digest == bindparam("digest"),
+)
 
 
 @cache
@@ -155,11 +160,8 @@ class Office:
     def holds(self, head: Head) -> bool:
         """Say whether the server holds this very entry."""
         with self._store.reading() as connection:
-            found = connection.execute(
-                select(tables.entry.c.seq).where(
-                    tables.entry.c.seq == head.seq, tables.entry.c.digest == head.digest
-                )
-            )
+            about = {"seq": head.seq, "digest": head.digest}
+            found = connection.execute(_ENTRY, about)
             return found.first() is not None
 
     def amount_minor(self, kind: str) -> int:

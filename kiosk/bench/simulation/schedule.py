@@ -11,10 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
+from kiosk.bench.simulation.story import Violation
 from kiosk.domain.events import TimeLimitReached
 
 # 2026-05-04, 08:00 UTC: the shop opens. Late enough that no clock jump is before 1970.
 OPENING_MS = 1_777_881_600_000
+
+# A long day takes some twenty thousand.
+_MOST_STEPS = 1_000_000
 
 
 class Schedule:
@@ -27,6 +31,7 @@ class Schedule:
         self.now_ms = 0
         self._order = 0
         self._life = 0
+        self._steps = 0
         self._due: list[tuple[int, int, int, Callable[[], None]]] = []
 
     def after(
@@ -50,6 +55,9 @@ class Schedule:
                 self.now_ms = max(self.now_ms, deadline_ms)
                 return is_done()
             at_ms, _, life, do = heapq.heappop(self._due)
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise Violation("the day goes round in circles")
             # A wait within a wait may have gone further already.
             self.now_ms = max(self.now_ms, at_ms)
             if life in (-1, self._life):
