@@ -20,7 +20,6 @@ import typer
 
 from kiosk.records.commands import journal
 from kiosk.reporting import report
-from kiosk.reporting import report
 
 app = typer.Typer(
     name="kiosk",
@@ -61,9 +60,9 @@ def _bench(module: str) -> ModuleType:
     return _load(f"kiosk.bench.{module}")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 2) -> None:
     typer.echo(message, err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(status)
 
 
 def _log(level: int = logging.INFO) -> None:
@@ -109,6 +108,9 @@ def run(
         _fail(str(error))
     except _load("kiosk.ui.environment").FontMissing as error:
         _fail(str(error))
+    except _load("kiosk.opening").CannotOpen as error:
+        # Not a setting: systemd may start it again when the disk is mended.
+        _fail(str(error), status=70)
 
 
 @app.command()

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from hardware.ports import DeviceState, Power, Scan, Weight
 from kiosk.domain.events import DeviceChanged, Event, PowerChanged, WeightSettled
-from kiosk.records.disk import room_for_a_basket
+from kiosk.records.disk import (
+    ROOM_FOR_A_BASKET,
+    Ballast,
+    free_bytes,
+    is_nearly_full,
+    room_for_a_basket,
+)
 from kiosk.runner import Post
 
 log = logging.getLogger(__name__)
@@ -47,11 +53,23 @@ def listener(
 
 
 class DiskWatch:
-    """Tells the lane when there is no room left for another basket."""
+    """Tells the lane when there is no room left for another basket.
 
-    def __init__(self, folder: Path, post: Callable[[Event], None]) -> None:
+    Gives the ballast up when the disk is nearly full, so that the sale in hand can be
+    written to its end, and holds it again once there is room for both.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ballast: Ballast,
+        post: Callable[[Event], None],
+        seconds: float = _DISK_SECONDS,
+    ) -> None:
         self._folder = folder
+        self._ballast = ballast
         self._post = post
+        self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
 
@@ -62,17 +80,29 @@ class DiskWatch:
     def close(self) -> None:
         """Stop looking."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         # Nothing is known yet: the lane may have gone down over a full disk.
         had_room: bool | None = None
         while True:
+            self._balance()
             has_room = room_for_a_basket(self._folder)
             if has_room != had_room:
                 health = "ready" if has_room else "absent"
                 detail = "" if has_room else f"the disk of {self._folder} is full"
+                if not has_room:
+                    log.error("%s: no new basket is begun", detail)
                 self._post(DeviceChanged("disk", health, detail))
                 had_room = has_room
-            if self._stop.wait(_DISK_SECONDS):
+            if self._stop.wait(self._seconds):
                 return
+
+    def _balance(self) -> None:
+        if self._ballast.is_held:
+            if is_nearly_full(self._folder):
+                log.error("the disk is nearly full: its reserve is given up")
+                self._ballast.release()
+        elif free_bytes(self._folder) >= ROOM_FOR_A_BASKET + self._ballast.size:
+            self._ballast.hold()

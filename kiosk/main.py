@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import logging
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -24,13 +23,14 @@ import msgspec
 from msgspec.structs import replace
 
 from hardware import registry
-from kiosk.asked import Asked
+from kiosk.asked import Asked, ResumeAsked
 from kiosk.clock import RandomIds, SystemClock
 from kiosk.domain import body as bodies
 from kiosk.domain.events import (
     DayEnded,
     DirectiveReceived,
     Event,
+    ItemUnknown,
     NetworkChanged,
     RosterChanged,
     RosterEntry,
@@ -43,15 +43,14 @@ from kiosk.domain.state import Closed, Idle, Lane
 from kiosk.effects import Devices, Effects
 from kiosk.health import DiskWatch, listener
 from kiosk.lookup import KnownLabels, PinVault, Resolver
+from kiosk.opening import cannot_go_on, open_catalog, open_records
 from kiosk.receipt import Composer
 from kiosk.records import pins
-from kiosk.records.catalog_csv import read_csv
-from kiosk.records.catalog_db import Catalog, build
-from kiosk.records.disk import Ballast
-from kiosk.records.documents import Documents, Roster, RosterRefused
-from kiosk.records.journal import Journal
-from kiosk.records.keys import SigningKey, device_secret, load_public_key
-from kiosk.records.rotation import JournalDirectory, rotate
+from kiosk.records.catalog_db import Catalog, CatalogError
+from kiosk.records.documents import DocumentDamaged, Roster, RosterRefused
+from kiosk.records.journal import Journal, JournalFailed
+from kiosk.records.keys import load_public_key
+from kiosk.records.rotation import rotate
 from kiosk.runner import LaneRunner, recover
 from kiosk.settings import ConfigError, Settings, version_of
 from kiosk.sync.socket import (
@@ -80,65 +79,6 @@ _FOLD_ENTRIES = 200
 _NOBODYS_PIN = "739164"
 
 
-class Records(msgspec.Struct):
-    """What is kept on this machine's disk for one lane."""
-
-    directory: JournalDirectory
-    journal: Journal
-    key: SigningKey
-    secret: bytes
-    documents: Documents
-    ballast: Ballast
-
-
-def open_records(settings: Settings) -> Records:
-    """Open the lane's journal and keys, or begin them."""
-    state = settings.state
-    for folder in (state, state / "journal", state / "documents"):
-        folder.mkdir(parents=True, exist_ok=True)
-    key = SigningKey.load_or_create(state / "lane.key")
-    directory = JournalDirectory(state / "journal")
-    journal = directory.open_current(key)
-    if journal is None:
-        epoch = secrets.token_hex(8)
-        journal = directory.begin(lane_id=settings.lane_id, epoch=epoch, key=key)
-    ballast = Ballast(state / "ballast")
-    ballast.hold()
-    return Records(
-        directory,
-        journal,
-        key,
-        device_secret(state / "device.secret"),
-        Documents(state / "documents"),
-        ballast,
-    )
-
-
-def open_catalog(settings: Settings) -> Path:
-    """Return the catalogue's file, built from the settings' CSV where there is none
-    yet, or raise `ConfigError`."""
-    path = settings.state / "catalog.db"
-    source = Path(settings.catalog) if settings.catalog else None
-    if source and not path.exists():
-        try:
-            items, problems = read_csv(source, skip_bad_rows=True)
-        except OSError as error:
-            raise ConfigError(
-                f"catalog: {source} cannot be read: {error.strerror}"
-            ) from error
-        for problem in problems:
-            log.warning("%s row %d: %s", source, problem.row, problem.message)
-        if not items:
-            raise ConfigError(f"catalog: {source} has no item that can be sold")
-        build(path, items, (), version=1, made_ms=SystemClock().now_ms())
-    if not path.exists():
-        raise ConfigError(
-            f"{path}: there is no catalogue yet; name a CSV file with `catalog = ...`"
-            " or let sync fetch one from the back office"
-        )
-    return path
-
-
 def last_known(journal: Journal) -> tuple[Lane, int]:
     """Fold the journal: where the lane was, and when it last wrote (0: never)."""
     entries = list(journal.entries(journal.first_seq))
@@ -154,10 +94,10 @@ class LaneProgram:
 
     def __init__(self, settings: Settings, show: Callable[[Lane], None]) -> None:
         self.settings = settings
+        self._office_key = _office_key(settings)
         self.records = open_records(settings)
         self.clock = SystemClock()
-        self.catalog_path = open_catalog(settings)
-        self._catalog = Catalog.open(self.catalog_path)
+        self._catalog = open_catalog(settings)
         self._catalog_arrived = threading.Event()
         self._wanted_epoch: str | None = None
         self._directives: set[str] = set()
@@ -213,7 +153,7 @@ class LaneProgram:
             check_pin=self._check_pin,
             sound=lambda sound: log.debug("sound %s", sound),
         )
-        self._disk = DiskWatch(settings.state, self.runner.post)
+        self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)
         self._socket: LaneSocket | None = None
         self._thread = threading.Thread(target=self._run, name="lane")
 
@@ -224,6 +164,7 @@ class LaneProgram:
     def close(self) -> None:
         """Stop taking events, write what was taken, and close the journal."""
         self._stopped.set()
+        self._disk.close()
         if self._socket:
             self._socket.close()
         for device in self.devices.values():
@@ -231,9 +172,14 @@ class LaneProgram:
         self.runner.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        self._journal.checkpoint()
-        self._journal.close()
+        try:
+            self._journal.checkpoint()
+            self._journal.close()
+        except JournalFailed as error:
+            # Every entry is on disk; the next start folds the log in.
+            log.error("the journal was not folded in: %s", error)
         self._catalog.close()
+        os.close(self.records.lock)
 
     # -- the lane's thread ---------------------------------------------------
 
@@ -259,12 +205,25 @@ class LaneProgram:
     def _translate(self, asked: Asked, lane: Lane, now_ms: int) -> Event | None:
         if self._catalog_arrived.is_set():
             self._catalog_arrived.clear()
+            self._take_catalog()
+        try:
+            return self._resolve(asked, lane, now_ms)
+        except CatalogError as error:
+            # A page rotted under us: this item needs a colleague, the others sell.
+            log.error("%s; remove it, or let sync fetch it again", error)
+            return None if isinstance(asked, ResumeAsked) else ItemUnknown("")
+
+    def _take_catalog(self) -> None:
+        try:
             self._catalog.refresh()
-        return self._resolve(asked, lane, now_ms)
+        except CatalogError as error:
+            log.error(
+                "the new catalogue was refused, the one before sells on: %s", error
+            )
 
     def _known_labels(self) -> KnownLabels:
         return KnownLabels(
-            lambda: Catalog.open(self.catalog_path), self.settings.label_rules()
+            lambda: Catalog.open(self._catalog.path), self.settings.label_rules()
         )
 
     def _shown(self, lane: Lane) -> None:
@@ -289,20 +248,16 @@ class LaneProgram:
 
     # -- attendants ----------------------------------------------------------
 
-    def _server_key(self) -> bytes | None:
-        path = self.settings.sync.server_key
-        return load_public_key(Path(path)) if path else None
-
     def _take_roster(self) -> None:
         """Take up the roster on this disk, if the back office signed it."""
-        key = self._server_key()
+        key = self._office_key
         if key is None:
             log.warning("sync.server_key is not set: no attendant can sign on")
             return
         at_least = self.runner.lane.roster_version
         try:
             roster = self.records.documents.load_roster(key, at_least=at_least)
-        except RosterRefused as error:
+        except (RosterRefused, DocumentDamaged) as error:
             log.error("no attendant can sign on: %s", error)
             return
         if roster is None:
@@ -327,7 +282,7 @@ class LaneProgram:
     # -- the back office -----------------------------------------------------
 
     def _open_socket(self) -> None:
-        key = self._server_key()
+        key = self._office_key
         if key is not None and self.settings.sync.server_url:
             self._socket = LaneSocket(
                 self.settings.state / "lane.sock",
@@ -376,13 +331,13 @@ class LaneProgram:
         )
 
     def _new_roster(self, content: msgspec.Raw) -> None:
-        key = self._server_key()
+        key = self._office_key
         if key is None:
             return
         try:
             roster = msgspec.json.decode(content, type=Roster)
             self.records.documents.save_roster(roster, key)
-        except (msgspec.DecodeError, RosterRefused) as error:
+        except (msgspec.DecodeError, OSError) as error:
             log.error("the new roster was refused: %s", error)
             return
         self._take_roster()
@@ -419,12 +374,23 @@ class LaneProgram:
         while not self._stopped.wait(_DAY_SECONDS):
             if trading_day() <= day:
                 continue
-            if isinstance(self.runner.lane.mode, Idle | Closed):
+            lane = self.runner.lane
+            owes = any(a.stage.is_open for a in lane.ledger.values())
+            if isinstance(lane.mode, Idle | Closed) and not owes:
                 self.runner.post(DayEnded(day))
                 day = trading_day()
             self.records.directory.delete_closed(
                 self._acknowledged, self.clock.now_ms()
             )
+
+
+def _office_key(settings: Settings) -> bytes | None:
+    """Return the key that the back office signs with, where there is one."""
+    path = settings.sync.server_key
+    try:
+        return load_public_key(Path(path)) if path else None
+    except OSError as error:
+        raise ConfigError(f"sync.server_key: {error}") from error
 
 
 def run(settings: Settings, bench: Path | None = None) -> None:
@@ -437,21 +403,21 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         refuse_bench()
     environment.prepare()
     environment.check_fonts()
+    threading.excepthook = _end_program
+    # Before the window: what is wrong with the disk is said at once.
+    program = LaneProgram(settings, lambda lane: app.show(lane))
     # Kivy opens its window on import, by the environment just prepared.
     screen = importlib.import_module("kiosk.ui.app")
-    threading.excepthook = _end_program
-    program: LaneProgram
     app = screen.LaneApp(
         environment.Panel(
             settings.panel.width_px,
             settings.panel.height_px,
             settings.panel.diagonal_inches,
         ),
-        post=lambda item: program.runner.post(item),
-        catalog=Catalog.open(open_catalog(settings)),
+        post=program.runner.post,
+        catalog=open_catalog(settings),
         production=settings.production,
     )
-    program = LaneProgram(settings, app.show)
     if bench is not None:
         window = importlib.import_module("kiosk.bench.window")
         app.bind(on_start=lambda _: window.serve(bench, app, program))
@@ -477,6 +443,10 @@ def refuse_bench() -> None:
 def _end_program(failure: threading.ExceptHookArgs) -> None:
     """A thread failed: say why and end at once. The journal brings the sale back."""
     name = failure.thread.name if failure.thread else "?"
+    if words := cannot_go_on(failure.exc_value):
+        log.critical("the lane ends before it can lie: %s", words)
+        sys.stderr.flush()
+        os._exit(_EXIT_FAILED)
     log.critical(
         "thread %s failed, the lane ends and is started again",
         name,

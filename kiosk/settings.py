@@ -96,6 +96,8 @@ class Settings(_Shape, frozen=True):
     # Age and other approvals are collected and asked for once, at payment.
     approvals_at_end: bool = True
     catalog: str = ""
+    # Rows of it that cannot be understood: they are left out, or nothing is loaded.
+    catalog_bad_rows: Literal["leave_out", "refuse"] = "leave_out"
     receipt: ReceiptSettings = ReceiptSettings()
     labels: LabelSettings = LabelSettings()
     panel: PanelSettings = PanelSettings()

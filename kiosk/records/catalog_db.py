@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import apsw
 import msgspec
@@ -109,13 +110,13 @@ class Catalog:
 
     def item(self, item_id: str) -> Item | None:
         """Return the item of that id, or None."""
-        for (body,) in self._db.execute(_ITEM, (item_id,)):
+        for (body,) in self._rows(_ITEM, item_id):
             return _unpack(item_id, body)
         return None
 
     def by_plu(self, plu: str) -> Item | None:
         """Return the item sold under that number, or None."""
-        for item_id, body in self._db.execute(_BY_PLU, (plu,)):
+        for item_id, body in self._rows(_BY_PLU, plu):
             return _unpack(item_id, body)
         return None
 
@@ -161,8 +162,7 @@ class Catalog:
 
     def recalled(self, item_id: str, batch: str) -> bool:
         """Say whether that batch, or all of the item, must not be sold."""
-        row = self._db.execute(_RECALLED, (item_id, batch)).fetchone()
-        return row is not None
+        return bool(self._rows(_RECALLED, item_id, batch))
 
     def items(self) -> Iterable[Item]:
         """Yield all items, by id."""
@@ -183,6 +183,12 @@ class Catalog:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _rows(self, sql: str, *names: str) -> list[Any]:
+        try:
+            return self._db.execute(sql, names).fetchall()
+        except apsw.Error as error:
+            raise CatalogError(f"{self.path} is damaged: {error}") from error
 
     def _read_about(self) -> None:
         self.version, self.made_ms, self.count = about(self._db)
@@ -358,6 +364,9 @@ def _open(path: Path) -> tuple[apsw.Connection, tuple[int, int, int]]:
                 raise CatalogError(
                     f"{path} has format {found}, this release reads {FORMAT}"
                 )
+            # SQLite finds that a file was cut short only where it reads.
+            if opened[2] < db.pragma("page_count") * db.pragma("page_size"):
+                raise CatalogError(f"{path} was cut short")
         except BaseException:
             db.close()
             raise

@@ -18,6 +18,9 @@ ROOM_FOR_A_BASKET = 32 * 1024 * 1024
 # the receipt, the closing of the lane. 8 MiB is fifty times as much.
 BALLAST_MIB = 8
 
+# With less than this left the next fold of the journal's log may find no room.
+NEARLY_FULL = 2 * 1024 * 1024
+
 
 def sync_folder(folder: Path) -> None:
     """Make names in a folder (new, renamed, removed) survive a power cut."""
@@ -47,6 +50,11 @@ def room_for_a_basket(path: Path, needed: int = ROOM_FOR_A_BASKET) -> bool:
     return free_bytes(path) >= needed
 
 
+def is_nearly_full(path: Path) -> bool:
+    """Say whether the sale in hand needs the ballast's room to be finished."""
+    return free_bytes(path) < NEARLY_FULL
+
+
 def free_bytes(path: Path) -> int:
     """Return how many bytes this process may still write where `path` is."""
     return shutil.disk_usage(path if path.exists() else path.parent).free
@@ -56,18 +64,18 @@ class Ballast:
     """A file of zeros that keeps room for the sale in hand.
 
     Held from the start; released when a write finds the disk full, so that the lane
-    can finish what it told the shopper and close.
+    can finish what it told the shopper and close. `size` is in bytes.
     """
 
     def __init__(self, path: Path, mib: int = BALLAST_MIB) -> None:
         self._path = path
-        self._bytes = mib * 1024 * 1024
+        self.size = mib * 1024 * 1024
 
     @property
     def is_held(self) -> bool:
         """Say whether the whole room is kept."""
         try:
-            return self._path.stat().st_blocks * 512 >= self._bytes
+            return self._path.stat().st_blocks * 512 >= self.size
         except FileNotFoundError:
             return False
 
@@ -78,7 +86,7 @@ class Ballast:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o660)
         try:
             # Real blocks, not a hole: a hole keeps no room.
-            os.posix_fallocate(descriptor, 0, self._bytes)
+            os.posix_fallocate(descriptor, 0, self.size)
             os.fsync(descriptor)
         except OSError:
             self._path.unlink()
