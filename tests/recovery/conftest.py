@@ -6,13 +6,15 @@ simulated terminal and printer are processes of their own, as in a shop.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,7 @@ class Terminal:
 
     def start(self, *words: str) -> None:
         self.port_file.unlink(missing_ok=True)
-        given = ["--step-ms", "0", "--card-ms", "20000", *words]
+        given = ["--step-ms", "0", "--ack-ms", "300", *words]
         self._process = start_terminal(self.port_file, self._store, given)
 
     def kill(self) -> None:
@@ -128,6 +130,7 @@ class Loaded:
 
     def __init__(self, log: Path) -> None:
         self.log = log
+        self._lane = 0
         with log.open("wb") as err:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("killable_lane.py"))],
@@ -142,13 +145,24 @@ class Loaded:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        self._lane = self._answer()
+        return self._lane
 
     def ended(self) -> int:
         """Wait for the lane's end; its status, below zero for a signal."""
-        return self._answer()
+        status = self._answer()
+        self._lane = 0
+        return status
+
+    def clear(self) -> None:
+        """End the lane that a failed test left behind."""
+        if self._lane:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._lane, signal.SIGKILL)
+            self.ended()
 
     def stop(self) -> None:
+        self.clear()
         self._process.kill()
         self._process.communicate()
 
@@ -182,6 +196,11 @@ class Shop:
         self._charged_before = len(terminal.ledger())
         self._printed_before = len(printer.receipts())
 
+    def close(self) -> None:
+        """Leave nothing of this test running."""
+        self._loaded.clear()
+        self.scanner.unplug()
+
     def configure(self, top: str = "", more: str = "") -> None:
         """Write lane.toml."""
         text = SETTINGS.format(
@@ -207,12 +226,16 @@ class Shop:
             die_at=die_at,
         )
 
-    def until(self, what: Callable[[Lane], bool], seconds: float = 20) -> None:
-        """Wait until the journal says that something is so."""
-        deadline = time.monotonic() + seconds
-        while not what(self.story()[-1]):
-            assert time.monotonic() < deadline, self.entries()[-5:]
-            os.sched_yield()
+    def until_shown(self, mode: str, moment: str = "", seconds: float = 20) -> None:
+        """Wait until the newest lane's screen shows a mode."""
+        wanted = f" {mode} ", f" {moment}"
+        tick, deadline = threading.Event(), time.monotonic() + seconds
+        while True:
+            shown = [line for line in self._notes() if line.startswith("shown ")]
+            if shown and wanted[0] in shown[-1] and shown[-1].endswith(wanted[1]):
+                return
+            assert time.monotonic() < deadline, (shown[-3:], self.said()[-2000:])
+            tick.wait(0.01)
 
     def ended(self) -> int:
         """Wait for the lane's end, and return its status."""
@@ -239,7 +262,7 @@ class Shop:
     def shown(self) -> list[tuple[int, str, int]]:
         """Return what the newest lane's screen showed: entry, mode, lines held."""
         shown = [line.split() for line in self._notes() if line.startswith("shown ")]
-        return [(int(seq), mode, int(held)) for _, seq, mode, held in shown]
+        return [(int(seq), mode, int(held)) for _, seq, mode, held, *_ in shown]
 
     def _notes_file(self) -> Path:
         return self.folder / f"notes-{self._lanes}"
@@ -313,7 +336,7 @@ class Shop:
                 case Restarted():
                     before = basket_of(story[number].mode)
                     assert basket_of(story[number + 1].mode) == before
-                case ItemFound(basket_id=basket_id) as event:
+                case ItemFound() as event:
                     basket = basket_of(story[number].mode)
                     found.add(basket.basket_id if basket else event.basket_id)
                 case _:
@@ -383,7 +406,7 @@ def shop(
     """A shop where cards come by themselves."""
     made = Shop(tmp_path, loaded, quick_terminal, printer)
     yield made
-    made.scanner.unplug()
+    made.close()
 
 
 @pytest.fixture
@@ -393,7 +416,7 @@ def slow_shop(
     """A shop where the test holds the card."""
     made = Shop(tmp_path, loaded, terminal, printer)
     yield made
-    made.scanner.unplug()
+    made.close()
 
 
 @pytest.fixture
@@ -405,7 +428,7 @@ def slow_printer_shop(
     printer.tell("slow", line_ms=50)
     made = Shop(tmp_path, loaded, quick_terminal, printer)
     yield made
-    made.scanner.unplug()
+    made.close()
     printer.kill()
 
 

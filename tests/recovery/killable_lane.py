@@ -149,7 +149,8 @@ class Shopper:
         basket = basket_of(lane.mode)
         held = len(basket.standing) if basket else 0
         mode = type(lane.mode).__name__
-        self._steps.write(f"shown {lane.seq} {mode} {held}")
+        moment = getattr(lane.mode, "moment", "")
+        self._steps.write(f"shown {lane.seq} {mode} {held} {moment}")
         match lane.mode:
             case Idle() if lane.recent_sales:
                 if not lane.receipts_owed:
