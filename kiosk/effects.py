@@ -122,6 +122,7 @@ class Effects:
         self._at_printer = worker("printer")
         self._at_pins = worker("pins")
         self._at_light = worker("light")
+        self._at_power = worker("power")
 
     def on_disk(self, event: Event) -> None:
         """Hear that an event's entry is on disk: its result may be acknowledged."""
@@ -168,7 +169,7 @@ class Effects:
                 log.info("attendant called: %s", reason)
             case OrderShutdown():
                 log.warning("safe shutdown ordered: battery")
-                self._devices.ups.order_shutdown()
+                self._at_power.give(self._devices.ups.order_shutdown)
             case Ignore(event=event):
                 log.info("ignored %s", event)
             case CloseDay():

@@ -403,7 +403,7 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         refuse_bench()
     environment.prepare()
     environment.check_fonts()
-    threading.excepthook = _end_program
+    threading.excepthook = end_program
     # Before the window: what is wrong with the disk is said at once.
     program = LaneProgram(settings, lambda lane: app.show(lane))
     # Kivy opens its window on import, by the environment just prepared.
@@ -440,7 +440,7 @@ def refuse_bench() -> None:
             )
 
 
-def _end_program(failure: threading.ExceptHookArgs) -> None:
+def end_program(failure: threading.ExceptHookArgs) -> None:
     """A thread failed: say why and end at once. The journal brings the sale back."""
     name = failure.thread.name if failure.thread else "?"
     if words := cannot_go_on(failure.exc_value):

@@ -126,6 +126,7 @@ def advance(lane: Lane, event: Event) -> tuple[Lane, list[Effect]]:
     at_ms = getattr(event, "at_ms", 0)
     if at_ms > turn.lane.last_ms:
         turn.set(last_ms=at_ms)
+    power.put_aside_if_late(turn)
     return turn.lane, turn.effects
 
 
@@ -256,6 +257,9 @@ def _happen(turn: Turn, event: Event) -> None:
             paying.tender_queried(turn, event)
         case ReversalResult():
             paying.reversal_result(turn, event)
+        case TenderSettled() | SaleReturned() if turn.lane.is_training:
+            # No money was taken in a training, so none can be settled or go back.
+            ignore(turn, event)
         case TenderSettled():
             if attending.may(turn, event.attendant, attending.SETTLE):
                 paying.settled(turn, event)
@@ -483,7 +487,14 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
     if name.startswith("query:"):
         paying.query_now(turn, name.removeprefix("query:"))
         return
+    if name.startswith("undo:"):
+        paying.undo_too_long(turn, name.removeprefix("undo:"))
+        return
     match name, turn.lane.mode:
+        case "preparing", _:
+            paying.preparing_too_long(turn)
+        case "asked", _:
+            paying.asked_too_long(turn)
         case "checking", _:
             paying.checking_too_long(turn)
         case "confirm", _:

@@ -65,6 +65,8 @@ from kiosk.domain.tender import (
 from kiosk.domain.turn import Turn
 
 _RECENT_SALES = 20
+# What a person may say of a payment whose end the terminal does not tell.
+UNKNOWN_DECISIONS = ("paid", "not_paid", "taken_at_till")
 
 
 # -- asking ------------------------------------------------------------------
@@ -348,6 +350,24 @@ def checking_too_long(turn: Turn) -> None:
             pass
 
 
+def preparing_too_long(turn: Turn) -> None:
+    """The terminal's mark never came: nothing was asked, the shopper is free."""
+    match turn.lane.mode:
+        case Paying(phase="preparing", basket=basket):
+            turn.enter(Scanning(basket, notice="no_card"))
+        case _:
+            pass
+
+
+def asked_too_long(turn: Turn) -> None:
+    """Longer than any terminal waits, and no word: the end is unknown."""
+    match turn.lane.mode:
+        case Paying(phase="asked", tender=tender):
+            _unknown(turn, turn.lane.ledger[tender.attempt_id])
+        case _:
+            pass
+
+
 def confirm_too_long(turn: Turn) -> None:
     """The terminal never closed the dialogue: it may have taken the money back."""
     match turn.lane.mode:
@@ -401,7 +421,7 @@ def _stranger(attempt_id: str, result: CardResult) -> Attempt:
 
 def _to_check(turn: Turn, attempt: Attempt, why: str, tender: Tender | None) -> None:
     _note(turn, replace(attempt, stage=Stage.TO_CHECK))
-    turn.stop_timer(f"query:{attempt.attempt_id}")
+    _stop_asking(turn, attempt)
     turn.stop_timer("checking")
     if any(i.attempt_id == attempt.attempt_id for i in turn.lane.open_items):
         return
@@ -419,19 +439,42 @@ def _to_check(turn: Turn, attempt: Attempt, why: str, tender: Tender | None) -> 
 def _give_back(turn: Turn, attempt_id: str, reversal_id: str) -> None:
     attempt = replace(
         turn.lane.ledger[attempt_id],
-        stage=Stage.REVERSING,
         reversal_id=reversal_id,
+        is_refund=False,
     )
+    _undo(turn, attempt)
+
+
+def _undo(turn: Turn, attempt: Attempt) -> None:
+    """Order the money back, once; a terminal that never says so must not hold us."""
+    stage = Stage.REFUNDING if attempt.is_refund else Stage.REVERSING
+    attempt = replace(attempt, stage=stage)
     _note(turn, attempt)
-    turn.do(Reverse(attempt, reversal_id))
+    turn.start_timer(f"undo:{attempt.attempt_id}", turn.limits.checking_seconds)
+    if attempt.is_refund:
+        turn.do(Refund(attempt, attempt.reversal_id))
+    else:
+        turn.do(Reverse(attempt, attempt.reversal_id))
+
+
+def undo_too_long(turn: Turn, attempt_id: str) -> None:
+    """Nobody knows whether the money went back: a person finds out, the lane goes on."""
+    attempt = turn.lane.ledger.get(attempt_id)
+    if attempt and attempt.stage in (Stage.REVERSING, Stage.REFUNDING):
+        _to_check(turn, attempt, "return_unknown", None)
 
 
 def reversal_result(turn: Turn, event: ReversalResult) -> None:
     """What came of giving money back; an unknown end is asked about, not repeated."""
     attempt = turn.lane.ledger.get(event.attempt_id)
+    is_late_yes = (
+        attempt is not None
+        and attempt.stage is Stage.TO_CHECK
+        and event.result.outcome is Outcome.APPROVED
+    )
     if (
         attempt is None
-        or attempt.stage not in (Stage.REVERSING, Stage.REFUNDING)
+        or (attempt.stage not in (Stage.REVERSING, Stage.REFUNDING) and not is_late_yes)
         or attempt.reversal_id != event.reversal_id
     ):
         ignore(turn, event)
@@ -447,7 +490,13 @@ def reversal_result(turn: Turn, event: ReversalResult) -> None:
             _query_later(turn, attempt.attempt_id)
 
 
+def _stop_asking(turn: Turn, attempt: Attempt) -> None:
+    turn.stop_timer(f"query:{attempt.attempt_id}")
+    turn.stop_timer(f"undo:{attempt.attempt_id}")
+
+
 def _refused_to_give_back(turn: Turn, attempt: Attempt) -> None:
+    _stop_asking(turn, attempt)
     if attempt.sale_seq:
         # The sale stands; the attendant is told and may try the other way.
         _note(turn, replace(attempt, stage=Stage.SOLD, reversal_id=""))
@@ -468,13 +517,14 @@ def _reversal_queried(turn: Turn, attempt: Attempt, event: TenderQueried) -> Non
 
 
 def _given_back(turn: Turn, attempt: Attempt) -> None:
-    is_refund = attempt.stage is Stage.REFUNDING
-    end = Stage.REFUNDED if is_refund else Stage.REVERSED
+    end = Stage.REFUNDED if attempt.is_refund else Stage.REVERSED
     _note(turn, replace(attempt, stage=end))
-    turn.stop_timer(f"query:{attempt.attempt_id}")
+    _stop_asking(turn, attempt)
+    left = tuple(i for i in turn.lane.open_items if i.attempt_id != attempt.attempt_id)
+    turn.set(open_items=left)
     sale = _sale_of(turn, attempt.sale_seq)
     if attempt.sale_seq and sale:
-        kind = "refund" if is_refund else "void"
+        kind = "refund" if attempt.is_refund else "void"
         turn.do(SaleUndone(sale.sale_seq, kind, sale.figures, "", ""))
     else:
         amount = attempt.result.amount_minor if attempt.result else 0
@@ -498,9 +548,7 @@ def sale_returned(turn: Turn, event: SaleReturned) -> None:
     elif attempt is None or attempt.stage is not Stage.SOLD:
         ignore(turn, event)
     elif event.kind == "refund":
-        attempt = replace(attempt, stage=Stage.REFUNDING, reversal_id=event.reversal_id)
-        _note(turn, attempt)
-        turn.do(Refund(attempt, event.reversal_id))
+        _undo(turn, replace(attempt, reversal_id=event.reversal_id, is_refund=True))
     else:
         _give_back(turn, attempt.attempt_id, event.reversal_id)
 
@@ -533,11 +581,42 @@ def settled(turn: Turn, event: TenderSettled) -> None:
 def _settle_unknown(
     turn: Turn, attempt: Attempt, tender: Tender, basket: Basket, event: TenderSettled
 ) -> None:
-    if event.decision not in ("paid", "not_paid", "taken_at_till"):
+    # The terminal said that it took another amount: that is no sale, it goes back.
+    is_wrong = attempt.result is not None and not is_full_approval(
+        attempt, attempt.result
+    )
+    allowed = ("not_paid", "taken_at_till") if is_wrong else UNKNOWN_DECISIONS
+    if event.decision not in allowed:
         ignore(turn, event)
         return
     turn.stop_timer("checking")
-    turn.stop_timer(f"query:{attempt.attempt_id}")
+    _stop_asking(turn, attempt)
+    _say_settled(turn, event)
+    if event.decision == "paid":
+        _complete(turn, tender, attempt.result, event.at_ms, settled_by=event.attendant)
+        return
+    if is_wrong:
+        _give_back(turn, attempt.attempt_id, event.reversal_id)
+    else:
+        is_free = event.decision == "not_paid"
+        end = Stage.NOT_PAID if is_free else Stage.AT_TILL
+        _note(turn, replace(attempt, stage=end))
+    if event.decision == "not_paid":
+        turn.enter(Scanning(basket, notice="not_charged"))
+        return
+    turn.do(
+        BasketDropped(
+            basket.basket_id,
+            tender.amount_minor,
+            "at_till",
+            event.attendant,
+            event.reason,
+        )
+    )
+    turn.rest()
+
+
+def _say_settled(turn: Turn, event: TenderSettled) -> None:
     turn.do(
         OpenItemSettled(
             event.attempt_id,
@@ -547,57 +626,63 @@ def _settle_unknown(
             event.reference,
         )
     )
-    match event.decision:
-        case "paid":
-            _complete(
-                turn, tender, attempt.result, event.at_ms, settled_by=event.attendant
-            )
-        case "not_paid":
-            _note(turn, replace(attempt, stage=Stage.NOT_PAID))
-            turn.enter(Scanning(basket, notice="not_charged"))
-        case _:
-            _note(turn, replace(attempt, stage=Stage.AT_TILL))
-            turn.do(
-                BasketDropped(
-                    basket.basket_id,
-                    tender.amount_minor,
-                    "at_till",
-                    event.attendant,
-                    event.reason,
-                )
-            )
-            turn.rest()
+
+
+def item_decisions(item: OpenItem, attempt: Attempt | None) -> tuple[str, ...]:
+    """Return what a person may decide of an open item.
+
+    Money was taken: it becomes the sale or stays one, or it goes back. Only where the
+    terminal would not give it back may that be done elsewhere, by hand or by the bank.
+    """
+    decisions = ["reverse"]
+    if item.tender is not None or (attempt is not None and attempt.sale_seq):
+        decisions.insert(0, "paid")
+    if item.why in ("reversal_refused", "return_unknown"):
+        decisions.append("elsewhere")
+    return tuple(decisions)
 
 
 def _settle_item(turn: Turn, attempt: Attempt, event: TenderSettled) -> None:
     item = next(
         (i for i in turn.lane.open_items if i.attempt_id == event.attempt_id), None
     )
-    # Money was taken here: it becomes the sale, or it goes back. Nothing else.
-    is_sale = event.decision == "paid" and item is not None and item.tender is not None
-    is_return = event.decision in ("not_paid", "taken_at_till", "reverse")
+    decision = event.decision
+    if decision in ("not_paid", "taken_at_till"):
+        # What was taken here and is not wanted goes back.
+        decision = "reverse"
     if (
         item is None
         or attempt.stage is not Stage.TO_CHECK
-        or not (is_sale or is_return)
+        or decision not in item_decisions(item, attempt)
     ):
         ignore(turn, event)
         return
     left = tuple(i for i in turn.lane.open_items if i.attempt_id != event.attempt_id)
     turn.set(open_items=left)
-    turn.do(
-        OpenItemSettled(
-            event.attempt_id,
-            event.decision,
-            event.attendant,
-            event.reason,
-            event.reference,
-        )
-    )
-    if is_sale and item.tender is not None:
+    _say_settled(turn, event)
+    if decision == "elsewhere":
+        _note(turn, replace(attempt, stage=Stage.ELSEWHERE))
+        sale = _sale_of(turn, attempt.sale_seq)
+        if sale:
+            turn.do(
+                SaleUndone(
+                    sale.sale_seq,
+                    "elsewhere",
+                    sale.figures,
+                    event.attendant,
+                    event.reason,
+                )
+            )
+    elif decision == "paid" and attempt.sale_seq:
+        # It was a sale and stays one.
+        _note(turn, replace(attempt, stage=Stage.SOLD))
+    elif decision == "paid" and item.tender is not None:
         _make_sale(
             turn, item.tender, attempt.result, event.at_ms, settled_by=event.attendant
         )
+    elif attempt.reversal_id:
+        # The same order again, under its own id: given back once at most.
+        _undo(turn, attempt)
     else:
         _give_back(turn, attempt.attempt_id, event.reversal_id)
 

@@ -30,6 +30,11 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_seconds: float = 3
     # Then a colleague is called; asking goes on.
     checking_seconds: float = 60
+    # Reading the terminal's mark takes a moment; it has none of the money yet.
+    preparing_seconds: float = 30
+    # A terminal ends by itself after 150 s (180 s in ZVT, PIN entry included): one
+    # that says nothing for longer is not working, and the shopper is told so.
+    asked_seconds: float = 240
     # The terminal took the result and never closed the dialogue.
     confirm_seconds: float = 20
     receipt_seconds: float = 15

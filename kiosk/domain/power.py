@@ -67,6 +67,14 @@ def power_limit(turn: Turn, name: str, at_ms: int) -> None:
         turn.rest()
 
 
+def put_aside_if_late(turn: Turn) -> None:
+    """A payment that ended without a sale, this deep in the table, ends the basket."""
+    late = turn.lane.power_stage >= _STAGES["power_suspend"]
+    if late and isinstance(turn.lane.mode, Scanning | Declined | Weighing):
+        _put_aside(turn, turn.lane.last_ms)
+        after_sale(turn)
+
+
 def after_sale(turn: Turn) -> None:
     """A lane that comes to rest deep in the table asks for its shutdown."""
     if turn.lane.power_stage >= _STAGES["power_suspend"]:

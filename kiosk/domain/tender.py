@@ -66,7 +66,8 @@ class Stage(Enum):
     """Where an attempt stands in the ledger.
 
     ASKED, UNKNOWN, APPROVED and REVERSING are open: something is still owed. The
-    others are ends. NOT_PAID and AT_TILL are decisions of a person.
+    others are ends. NOT_PAID, AT_TILL and ELSEWHERE are decisions of a person; TO_CHECK
+    waits for one.
     """
 
     ASKED = "asked"
@@ -81,6 +82,7 @@ class Stage(Enum):
     DECLINED = "declined"
     NOT_PAID = "not_paid"
     AT_TILL = "at_till"
+    ELSEWHERE = "elsewhere"
 
     @property
     def is_open(self) -> bool:
@@ -106,6 +108,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     result: CardResult | None = None
     # The id under which the money is given back, once that was ordered.
     reversal_id: str = ""
+    is_refund: bool = False
     sale_seq: int = 0
     # What was to be paid for: no second attempt for it while this one may be paid.
     basket_id: str = ""

@@ -42,7 +42,7 @@ from kiosk.domain.state import (
 from kiosk.domain.tender import Stage
 
 # These run on whatever the screen shows: power and the asking of the terminal.
-_LASTING = ("power_", "query:", "checking")
+_LASTING = ("power_", "query:", "undo:", "checking")
 
 # So many ended attempts are remembered, to know a late answer when it comes.
 _ENDED_ATTEMPTS = 50
@@ -205,6 +205,10 @@ def _timers(mode: Mode, limits: Limits) -> dict[str, float]:
             return {"parked": limits.parked_seconds}
         case Intervention():
             return {"help": limits.help_repeat_seconds}
+        case Paying(phase="preparing"):
+            return {"preparing": limits.preparing_seconds}
+        case Paying(phase="asked"):
+            return {"asked": limits.asked_seconds}
         case Paying(phase="approved"):
             return {"confirm": limits.confirm_seconds}
         case Declined():

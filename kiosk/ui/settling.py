@@ -6,6 +6,7 @@ from kiosk.asked import ResumeAsked
 from kiosk.domain.attending import APPROVE, VOID
 from kiosk.domain.events import ReprintAsked, TenderSettled
 from kiosk.domain.modes import core
+from kiosk.domain.paying import UNKNOWN_DECISIONS, item_decisions
 from kiosk.domain.state import Attending, OutcomeUnknown
 from kiosk.domain.tender import Stage
 from kiosk.ui.local import Local
@@ -18,6 +19,7 @@ DECISIONS: dict[str, tuple[str, str, str]] = {
     "not_paid": (N("Not paid"), N("The card was not charged: go on"), "card_no"),
     "taken_at_till": (N("Taken at the till"), N("Paid there instead"), "till"),
     "reverse": (N("Give the money back"), N("The card gets it back"), "undo"),
+    "elsewhere": (N("Settled elsewhere"), N("By the bank or by hand"), "till"),
 }
 
 
@@ -156,6 +158,7 @@ WHY_OPEN: dict[str, str] = {
     "found_late": N("Found after a restart"),
     "nobody_waits": N("Approved after the end"),
     "reversal_refused": N("The card reader would not give it back"),
+    "return_unknown": N("Perhaps given back already"),
 }
 
 
@@ -188,12 +191,8 @@ def settle(scene: Scene, mode: Attending) -> View:
 def decision(scene: Scene, mode: Attending) -> View:
     t, chosen = scene.t, scene.local.chosen
     item = next((i for i in scene.lane.open_items if i.attempt_id == chosen), None)
-    # An open item holds money that was taken: it becomes a sale or goes back.
-    decisions = ["paid", "not_paid", "taken_at_till"]
-    if item:
-        decisions = ["reverse", "taken_at_till"]
-        if item.tender:
-            decisions.insert(0, "paid")
+    attempt = scene.lane.ledger.get(chosen)
+    decisions = item_decisions(item, attempt) if item else UNKNOWN_DECISIONS
     choices = tuple(
         Button(
             f"decide_{decision}",

@@ -9,6 +9,7 @@ from kiosk.domain.effects import (
     CallAttendant,
     MoneyReturned,
     OpenItemMade,
+    OrderShutdown,
     Query,
     Refund,
     Reverse,
@@ -17,7 +18,9 @@ from kiosk.domain.effects import (
 )
 from kiosk.domain.events import (
     BackPressed,
+    CancelPressed,
     PayPressed,
+    PowerChanged,
     Restarted,
     ReversalResult,
     SaleReturned,
@@ -342,3 +345,82 @@ def test_a_basket_worth_nothing_needs_no_card(lane):
     lane.after(PayPressed())
     assert isinstance(lane.mode, Complete)
     assert lane.facts(Authorize) == []
+
+
+class TestMoneyThatWillNotGoBack:
+    @pytest.fixture
+    def stuck(self, paying):
+        paying.after(
+            TenderResult(paying.attempt, CardResult(Outcome.PARTIAL, 1, "EUR"))
+        )
+        (paying.back,) = paying.wants(Reverse)
+        return paying
+
+    def test_is_put_before_a_person_after_a_minute_and_others_pay(self, stuck):
+        stuck.after(TenderQueried(stuck.attempt, Answer.INDETERMINATE))
+        stuck.time_is_up(f"undo:{stuck.attempt}")
+        assert stuck.state.open_items[0].why == "return_unknown"
+        stuck.after(CancelPressed()).scan(BREAD)
+        stuck.pay()
+        assert len(stuck.sales) == 1
+
+    def test_is_ordered_again_under_its_own_id(self, stuck):
+        stuck.time_is_up(f"undo:{stuck.attempt}").sign_on()
+        stuck.after(TenderSettled(stuck.attempt, "reverse", "7", "asked the bank"))
+        (again,) = stuck.wants(Reverse)
+        assert again.reversal_id == stuck.back.reversal_id
+
+    def test_closes_itself_when_the_terminal_says_yes_after_all(self, stuck):
+        stuck.time_is_up(f"undo:{stuck.attempt}")
+        yes = CardResult(Outcome.APPROVED, 1, "EUR")
+        stuck.after(ReversalResult(stuck.attempt, stuck.back.reversal_id, yes))
+        assert stuck.state.open_items == ()
+        assert stuck.wants(MoneyReturned)
+
+    def test_can_be_settled_elsewhere(self, stuck):
+        stuck.after(
+            ReversalResult(
+                stuck.attempt, stuck.back.reversal_id, CardResult(Outcome.DECLINED)
+            )
+        ).sign_on()
+        stuck.after(TenderSettled(stuck.attempt, "elsewhere", "7", "bank", "R 3"))
+        assert stuck.state.open_items == ()
+        assert stuck.state.ledger[stuck.attempt].stage is Stage.ELSEWHERE
+
+    def test_is_not_settled_elsewhere_while_it_can_go_back(self, paying):
+        approved = paying.approval(paying.attempt)
+        paying.after(
+            Restarted("r", "boot2", HOUR_MS),
+            TenderQueried(paying.attempt, Answer.FOUND, approved),
+        ).sign_on()
+        paying.after(TenderSettled(paying.attempt, "elsewhere", "7", "x"))
+        assert len(paying.state.open_items) == 1
+
+
+def test_an_amount_never_asked_for_is_given_back_not_sold(paying):
+    paying.after(TenderResult(paying.attempt, CardResult(Outcome.APPROVED, 999, "EUR")))
+    paying.sign_on()
+    paying.after(TenderSettled(paying.attempt, "paid", "7", "slip"))
+    assert paying.sales == []
+    paying.after(TenderSettled(paying.attempt, "not_paid", "7", "slip"))
+    assert paying.wants(Reverse)
+
+
+def test_a_terminal_that_never_answers_the_mark_frees_the_shopper(lane):
+    lane.scan(BREAD).after(PayPressed()).time_is_up("preparing")
+    assert lane.mode.notice == "no_card"
+
+
+def test_a_terminal_that_never_ends_is_an_unknown_outcome(paying):
+    paying.time_is_up("asked")
+    assert isinstance(paying.mode, OutcomeUnknown)
+    assert len(paying.facts(Authorize)) == 1
+
+
+def test_a_declined_card_deep_on_battery_ends_in_a_kept_basket(paying):
+    paying.after(PowerChanged("battery"))
+    for name in ("power_banner", "power_no_basket", "power_no_card", "power_suspend"):
+        paying.time_is_up(name)
+    paying.after(TenderResult(paying.attempt, DECLINED))
+    assert paying.state.suspended[0].why == "power"
+    assert paying.wants(OrderShutdown)
