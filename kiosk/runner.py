@@ -28,9 +28,10 @@ from kiosk.domain.events import (
     StartPressed,
     StateCarried,
     TenderSettled,
+    TrainingStarted,
 )
-from kiosk.domain.lane import advance, encode_state, resume
-from kiosk.domain.state import Idle, Lane, Training
+from kiosk.domain.lane import advance, encode_state, is_of_training, resume
+from kiosk.domain.state import Idle, Lane
 
 # A start folds at most this many sales; the state is written again after them.
 _SALES_BETWEEN_STATES = 50
@@ -170,8 +171,8 @@ class LaneRunner:
             at_ms=self._clock.now_ms(),
             mono_ms=self._clock.mono_ms(),
             boot_id=self._clock.boot_id,
-            training=isinstance(before.mode, Training)
-            or isinstance(lane.mode, Training),
+            training=is_of_training(before, event)
+            or (isinstance(event, TrainingStarted) and isinstance(lane.mode, Training)),
             sign=isinstance(event, DayEnded)
             or any(isinstance(f, SaleMade | BasketParked) for f in facts),
         )

@@ -695,6 +695,27 @@ def _ends_training(event: Event) -> bool:
             return False
 
 
+def is_of_training(lane: Lane, event: Event) -> bool:
+    """Does this event happen inside a training, and in no total?
+
+    An answer of the real terminal, rules and directives are the lane's around it.
+    """
+    if not isinstance(lane.mode, Training) or _ends_training(event):
+        return False
+    match event:
+        case (
+            TenderResult(attempt_id=attempt_id)
+            | TenderQueried(attempt_id=attempt_id)
+            | ReversalResult(attempt_id=attempt_id)
+            | TenderConfirmed(attempt_id=attempt_id)
+        ):
+            return attempt_id in lane.mode.lane.ledger
+        case RulesChanged() | DirectiveReceived():
+            return False
+        case _:
+            return True
+
+
 def _advance_training(
     lane: Lane, training: Training, event: Event
 ) -> tuple[Lane, list[Effect]]:
@@ -706,11 +727,7 @@ def _advance_training(
         else:
             ignore(turn, event)
         return turn.lane, turn.effects
-    # An answer of the real terminal is the outer lane's, also while it is training.
-    is_real = isinstance(
-        event, TenderResult | TenderQueried | ReversalResult | TenderConfirmed
-    ) and (event.attempt_id not in inner.ledger)
-    if is_real or isinstance(event, RulesChanged | DirectiveReceived):
+    if not is_of_training(lane, event):
         turn = Turn(lane)
         _happen(turn, event)
         return turn.lane, turn.effects

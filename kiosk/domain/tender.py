@@ -87,13 +87,18 @@ class Stage(Enum):
     @property
     def is_open(self) -> bool:
         """Is an answer of the terminal still awaited?"""
-        return self in {
-            Stage.ASKED,
-            Stage.UNKNOWN,
-            Stage.APPROVED,
-            Stage.REVERSING,
-            Stage.REFUNDING,
-        }
+        return self in _OPEN
+
+
+_OPEN = frozenset(
+    {
+        Stage.ASKED,
+        Stage.UNKNOWN,
+        Stage.APPROVED,
+        Stage.REVERSING,
+        Stage.REFUNDING,
+    }
+)
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):

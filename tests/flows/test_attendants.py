@@ -4,9 +4,12 @@ import pytest
 from played import APPLES, BREAD, RICE, RULES, WINE, PlayedLane
 
 from kiosk.domain.effects import (
+    Authorize,
     CheckPin,
     InterventionEnded,
     LineStruck,
+    PrepareTender,
+    PretendTender,
     PrintReceipt,
     SaleMade,
 )
@@ -27,16 +30,21 @@ from kiosk.domain.events import (
     PayPressed,
     PinChecked,
     PinTried,
+    PowerChanged,
     PriceOverridden,
     QuantityChanged,
     ReprintAsked,
     Restarted,
     SaleVoided,
     StaffPressed,
+    TenderConfirmed,
+    TenderResult,
+    TenderStarted,
     TrainingEnded,
     TrainingStarted,
     WeightSettled,
 )
+from kiosk.domain.lane import is_of_training
 from kiosk.domain.modes import intervention
 from kiosk.domain.state import (
     Attending,
@@ -49,6 +57,7 @@ from kiosk.domain.state import (
     Scanning,
     Training,
 )
+from kiosk.domain.tender import CardResult, Outcome
 
 MINUTE_MS = 60_000
 
@@ -329,10 +338,6 @@ class TestTraining:
         assert not isinstance(lane.mode, Training)
 
     def test_touches_no_terminal_and_no_total(self, training):
-        from kiosk.domain.effects import Authorize, PrepareTender, PretendTender
-        from kiosk.domain.events import TenderConfirmed, TenderResult, TenderStarted
-        from kiosk.domain.tender import CardResult, Outcome
-
         training.scan(BREAD).after(PayPressed())
         (pretend,) = training.wants(PretendTender)
         tender = pretend.tender
@@ -358,7 +363,14 @@ class TestTraining:
         assert training.state.pins["7"].wrong == 1
 
     def test_ends_with_the_battery(self, training):
-        from kiosk.domain.events import PowerChanged
-
         training.scan(BREAD).after(PowerChanged("low"))
         assert training.mode == Closed("battery")
+
+
+def test_real_money_that_comes_while_training_is_no_training(lane):
+    lane.sign_on().after(TrainingStarted("7"))
+    late = TenderResult("stranger", CardResult(Outcome.APPROVED, 500, "EUR"))
+    assert is_of_training(lane.state, StaffPressed())
+    assert not is_of_training(lane.state, late)
+    lane.after(late)
+    assert lane.state.open_items[0].amount_minor == 500
