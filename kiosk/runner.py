@@ -31,7 +31,7 @@ from kiosk.domain.events import (
     TrainingStarted,
 )
 from kiosk.domain.lane import advance, encode_state, is_of_training, resume
-from kiosk.domain.state import Idle, Lane
+from kiosk.domain.state import Idle, Lane, Training
 
 # A start folds at most this many sales; the state is written again after them.
 _SALES_BETWEEN_STATES = 50
