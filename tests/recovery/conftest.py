@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -226,16 +226,26 @@ class Shop:
             die_at=die_at,
         )
 
-    def until_shown(self, mode: str, moment: str = "", seconds: float = 20) -> None:
+    def until_shown(self, mode: str, moment: str = "") -> None:
         """Wait until the newest lane's screen shows a mode."""
-        wanted = f" {mode} ", f" {moment}"
-        tick, deadline = threading.Event(), time.monotonic() + seconds
-        while True:
-            shown = [line for line in self._notes() if line.startswith("shown ")]
-            if shown and wanted[0] in shown[-1] and shown[-1].endswith(wanted[1]):
-                return
-            assert time.monotonic() < deadline, (shown[-3:], self.said()[-2000:])
+        self.until(lambda: self._screen() == (mode, moment), f"{mode} {moment}")
+
+    def until_gone(self, path: Path) -> None:
+        """Wait until a file is not there any more."""
+        self.until(lambda: not path.exists(), f"{path} gone")
+
+    def until(self, is_so: Callable[[], bool], what: str) -> None:
+        """Wait until something is so."""
+        tick, deadline = threading.Event(), time.monotonic() + 20
+        while not is_so():
+            why = f"no {what}, but {self._screen()}; {self.said()[-2000:]}"
+            assert time.monotonic() < deadline, why
             tick.wait(0.01)
+
+    def _screen(self) -> tuple[str, str]:
+        shown = [line for line in self._notes() if line.startswith("shown ")]
+        words = shown[-1].split(" ") if shown else ["", "", "", "", ""]
+        return words[2], words[4]
 
     def ended(self) -> int:
         """Wait for the lane's end, and return its status."""
@@ -336,9 +346,10 @@ class Shop:
                 case Restarted():
                     before = basket_of(story[number].mode)
                     assert basket_of(story[number + 1].mode) == before
-                case ItemFound() as event:
-                    basket = basket_of(story[number].mode)
-                    found.add(basket.basket_id if basket else event.basket_id)
+                case ItemFound():
+                    # Where it was ignored there is no basket after it.
+                    if basket := basket_of(story[number + 1].mode):
+                        found.add(basket.basket_id)
                 case _:
                     pass
         assert len(found) == 1

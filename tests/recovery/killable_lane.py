@@ -27,9 +27,9 @@ from hardware.printer.escpos_printer import EscposPrinter
 from hardware.simulated.terminal import SimulatedTerminal
 from kiosk.domain.events import PayPressed, ReceiptChosen, TenderResult
 from kiosk.domain.modes import basket_of
-from kiosk.domain.state import Complete, Declined, Idle, Lane, Scanning
+from kiosk.domain.state import Closed, Complete, Declined, Idle, Lane, Scanning
 from kiosk.effects import Effects
-from kiosk.main import LaneProgram
+from kiosk.main import LaneProgram, end_program
 from kiosk.records.journal import Journal
 from kiosk.runner import Post
 from kiosk.settings import load
@@ -152,13 +152,16 @@ class Shopper:
         moment = getattr(lane.mode, "moment", "")
         self._steps.write(f"shown {lane.seq} {mode} {held} {moment}")
         match lane.mode:
+            case Closed():
+                # What was scanned did not count: later, then.
+                self._done.clear()
             case Idle() if lane.recent_sales:
                 if not lane.receipts_owed:
                     self.has_left.set()
             case Idle() if self._labels:
-                self._scan(lane, 0)
+                self._scan(0)
             case Scanning() if held < len(self._labels):
-                self._scan(lane, held)
+                self._scan(held)
             case Scanning() | Declined():
                 attempts = len(lane.ledger)
                 is_out = lane.devices.get("terminal") == "absent"
@@ -170,7 +173,7 @@ class Shopper:
             case _:
                 pass
 
-    def _scan(self, lane: Lane, number: int) -> None:
+    def _scan(self, number: int) -> None:
         label = self._labels[number].encode()
         self._once(Scan(label), "scan", number)
 
@@ -183,7 +186,7 @@ class Shopper:
 def live(order: Order) -> None:
     """Be a lane until the shopper has left, or for good when there is none."""
     signal.alarm(LONGEST_SECONDS)
-    threading.excepthook = _end
+    threading.excepthook = end_program
     steps = Steps(Path(order.notes), order.die_at)
     count(steps)
     shopper = Shopper(order.labels, steps)
@@ -193,12 +196,6 @@ def live(order: Order) -> None:
     steps.write("started")
     shopper.has_left.wait()
     program.close()
-
-
-def _end(failure: threading.ExceptHookArgs) -> None:
-    traceback.print_exception(failure.exc_value)
-    sys.stderr.flush()
-    os._exit(70)
 
 
 def main() -> None:
