@@ -70,11 +70,14 @@ class DiskWatch:
         self._ballast = ballast
         self._post = post
         self._seconds = seconds
+        # Nothing is known yet: the lane may have gone down over a full disk.
+        self._had_room: bool | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
 
     def start(self) -> None:
         """Look now, and then every few seconds."""
+        self._look()
         self._thread.start()
 
     def close(self) -> None:
@@ -84,20 +87,21 @@ class DiskWatch:
             self._thread.join()
 
     def _run(self) -> None:
-        # Nothing is known yet: the lane may have gone down over a full disk.
-        had_room: bool | None = None
-        while True:
-            self._balance()
-            has_room = room_for_a_basket(self._folder)
-            if has_room != had_room:
-                health = "ready" if has_room else "absent"
-                detail = "" if has_room else f"the disk of {self._folder} is full"
-                if not has_room:
-                    log.error("%s: no new basket is begun", detail)
-                self._post(DeviceChanged("disk", health, detail))
-                had_room = has_room
-            if self._stop.wait(self._seconds):
-                return
+        while not self._stop.wait(self._seconds):
+            self._look()
+
+    def _look(self) -> None:
+        self._balance()
+        has_room = room_for_a_basket(self._folder)
+        if has_room == self._had_room:
+            return
+        self._had_room = has_room
+        if has_room:
+            self._post(DeviceChanged("disk", "ready", ""))
+        else:
+            detail = f"the disk of {self._folder} is full"
+            log.error("%s: no new basket is begun", detail)
+            self._post(DeviceChanged("disk", "absent", detail))
 
     def _balance(self) -> None:
         if self._ballast.is_held:

@@ -190,9 +190,10 @@ class LaneProgram:
         ):
             self.runner.handle(RulesChanged(rules))
         self._take_roster()
+        # First of all: on a full disk not even a first basket is begun.
+        self._disk.start()
         self.runner.start(RELEASE, self._last_ms)
         self._open_devices()
-        self._disk.start()
         self._open_socket()
         threading.Thread(target=self._watch_day, name="day", daemon=True).start()
         log.info("lane %s is ready", self.settings.lane_id)
