@@ -99,7 +99,7 @@ def measure(progress: Progress) -> Report:
         scanned = step(
             "Scanning: to the disk and to the glass",
             lambda tick: scans.measure(folder / "scans", catalog, tick),
-            scans.LINES + scans.PAIRS,
+            scans.LINES + scans.PAIRS + scans.RESTLESS,
         )
         entries_per_s = step("Syncing over HTTP", lambda _: sync_load.measure())
         soak = step(
@@ -110,6 +110,7 @@ def measure(progress: Progress) -> Report:
     measured = Measured(
         scan_to_journaled_ms=scanned.scan_to_journaled,
         scan_to_journaled_200_ms=scanned.scan_to_journaled_200,
+        scan_to_journaled_restless_ms=scanned.scan_to_journaled_restless,
         bare_commit_ms=scanned.bare_commit,
         scan_to_frame_ms=scanned.scan_to_frame,
         bare_frame_ms=scanned.bare_frame,

@@ -41,14 +41,16 @@ class Soak(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True):
     """One run's figures.
 
-    `scan_to_journaled_ms`: from the driver's emit to append returned, one scan
-    coming while the one before is drawn; `..._200_ms` the same with 200 lines in
-    the list. `bare_frame_ms`: to the flip that shows the row; `bare_flip_ms`: to
+    `scan_to_journaled_ms`: from the driver's emit to append returned, each scan
+    coming while the one before is drawn; `..._200_ms`: with 200 lines in the list,
+    nothing being drawn; `..._restless_ms`: with 200 lines, and the whole screen
+    drawn anew without a pause, which no shop sees. `bare_frame_ms`: to the flip that shows the row; `bare_flip_ms`: to
     the first flip after the append, which Kivy's RecycleView needs to lay it out.
     """
 
     scan_to_journaled_ms: Spread
     scan_to_journaled_200_ms: Spread
+    scan_to_journaled_restless_ms: Spread
     bare_commit_ms: Spread
     scan_to_frame_ms: Spread
     bare_frame_ms: Spread

@@ -27,6 +27,7 @@ from kiosk.domain.promotion import Offer
 GOOD = Measured(
     scan_to_journaled_ms=Spread(3.5, 9.0),
     scan_to_journaled_200_ms=Spread(3.0, 8.0),
+    scan_to_journaled_restless_ms=Spread(9.0, 30.0),
     bare_commit_ms=Spread(0.5, 4.0),
     scan_to_frame_ms=Spread(21.0, 40.0),
     bare_frame_ms=Spread(14.0, 30.0),
