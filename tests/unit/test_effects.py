@@ -209,11 +209,10 @@ class Rig:
 
     def nothing_more(self) -> bool:
         """Let the workers finish what they were given, then look."""
-        done = threading.Event()
         for jobs in (self.effects._at_terminal, self.effects._at_printer):
-            jobs.give(lambda: None)
-        self.effects._at_terminal.give(done.set)
-        assert done.wait(SECONDS)
+            done = threading.Event()
+            jobs.give(done.set)
+            assert done.wait(SECONDS)
         return self.posted.empty()
 
 
