@@ -164,14 +164,15 @@ class LaneProgram:
     def close(self) -> None:
         """Stop taking events, write what was taken, and close the journal."""
         self._stopped.set()
+        # The lane's thread first: it may still be opening what is closed here.
+        self.runner.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
         self._disk.close()
         if self._socket:
             self._socket.close()
         for device in self.devices.values():
             device.close()
-        self.runner.stop()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
         try:
             self._journal.checkpoint()
             self._journal.close()
