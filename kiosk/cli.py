@@ -208,6 +208,13 @@ def backoffice(
     catalog: Annotated[
         Path | None, typer.Option(help="A CSV file to make the catalogue from.")
     ] = None,
+    refuse_bad_rows: Annotated[
+        bool,
+        typer.Option(
+            "--refuse-bad-rows",
+            help="Load nothing of a CSV file with a bad row, instead of the others.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the store's back office: intake, catalogue, lanes and sales on a page."""
     _log(logging.WARNING)
@@ -221,6 +228,7 @@ def backoffice(
             enrol_token=enrol_token,
             store_name=store,
             catalog_csv=catalog,
+            refuse_bad_rows=refuse_bad_rows,
         ),
     )
 

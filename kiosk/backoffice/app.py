@@ -38,6 +38,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store_name: str = "Stillopen"
     catalog_csv: Path | None = None
     catalog_language: str = "en"
+    # One row that cannot be understood, and the catalogue before stays in force.
+    refuse_bad_rows: bool = False
 
 
 def now_ms() -> int:
@@ -94,13 +96,21 @@ def _import(catalogues: Catalogues, settings: OfficeSettings) -> None:
     if settings.catalog_csv is None:
         return
     version, problems = catalogues.import_csv(
-        settings.catalog_csv, skip_bad_rows=True, language=settings.catalog_language
+        settings.catalog_csv,
+        skip_bad_rows=not settings.refuse_bad_rows,
+        language=settings.catalog_language,
     )
     for problem in problems:
         log.warning(
             "%s, row %s: %s", settings.catalog_csv, problem.row, problem.message
         )
-    log.info("catalogue version %s is in force", version)
+    if version:
+        log.info("catalogue version %s is in force", version)
+    else:
+        log.error(
+            "%s: nothing was loaded; the catalogue before stays in force",
+            settings.catalog_csv,
+        )
 
 
 def serve(host: str, port: int, settings: OfficeSettings) -> None:
