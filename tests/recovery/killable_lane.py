@@ -162,7 +162,7 @@ class Shopper:
                 self._scan(0)
             case Scanning() if held < len(self._labels):
                 self._scan(held)
-            case Scanning() | Declined():
+            case Scanning() | Declined() if self._labels:
                 attempts = len(lane.ledger)
                 is_out = lane.devices.get("terminal") == "absent"
                 self._once(PayPressed(), "pay", attempts, is_out)

@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+from kiosk.backoffice.app import OfficeSettings, create_app
+from kiosk.backoffice.catalogue import Catalogues
 from kiosk.records.keys import SigningKey
 from kiosk.records.rotation import journal_files
 
@@ -185,3 +187,20 @@ def test_a_second_lane_program_is_kept_out_of_the_same_folder(shop, refused):
     shop.kill(lane)
     assert shop.buy() == 0
     shop.check_bought()
+
+
+@pytest.mark.parametrize(("is_strict", "version"), [(True, None), (False, 1)])
+def test_a_back_office_loads_the_good_rows_or_none_as_asked(
+    tmp_path, caplog, is_strict, version
+):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("gtin,name_en,price\n9520000000011,Milk,1.29\n9520000000028,Tea,two\n")
+    settings = OfficeSettings(
+        tmp_path / "office", catalog_csv=rows, refuse_bad_rows=is_strict
+    )
+    create_app(settings)
+    key = SigningKey.load(tmp_path / "office" / "server.key")
+    newest = Catalogues(tmp_path / "office" / "catalog", key, lambda: 1).newest()
+    assert (newest.version if newest else None) == version
+    assert f"{rows}, row 3" in caplog.text
+    assert ("nothing was loaded" in caplog.text) == is_strict
