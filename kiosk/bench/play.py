@@ -6,6 +6,7 @@ Everything is kept under one folder and listens on loopback only.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import requests
@@ -47,7 +49,7 @@ STAFF = (
 
 
 class PlayError(Exception):
-    """A part of the shop did not start. The words say which, and where it wrote."""
+    """The shop, or a part of it, did not start. The words say which, and why."""
 
 
 class PlayOptions(msgspec.Struct, frozen=True):
@@ -124,6 +126,7 @@ class Shop:
     def __init__(self, options: PlayOptions) -> None:
         folder = options.folder.resolve()
         self.folder = folder
+        self._lock = _own(folder)
         self.state = folder / LANE_ID
         self.receipts = folder / "receipts"
         self.settings = folder / "lane.toml"
@@ -213,6 +216,7 @@ class Shop:
             self.parts[name].stop()
         self.scanner.unplug()
         self.cable.close()
+        self._lock.close()
 
     def _await(self, name: str, is_there: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -272,6 +276,22 @@ class Shop:
             for number, name, pin, roles in STAFF
         )
         documents.save_roster(sign_roster(1, staff, key), public)
+
+
+def _own(folder: Path) -> IO[bytes]:
+    # Two shops in one folder would pull each other's plugs and overwrite each
+    # other's settings. The lock ends with its process, however that ends.
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "shop.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise PlayError(
+            f"a shop is already open in {folder}; stop it first, or choose "
+            "another --folder"
+        ) from error
+    return lock
 
 
 def _free_port() -> int:

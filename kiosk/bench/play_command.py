@@ -62,7 +62,11 @@ def play(folder: Path, landscape: bool) -> None:
     options = PlayOptions(
         folder, landscape=landscape, office_port=_port_near(OFFICE_PORT)
     )
-    shop = Shop(options)
+    try:
+        shop = Shop(options)
+    except PlayError as error:
+        console.print(f"[bold red]{error}[/]")
+        raise SystemExit(1) from error
     has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     console.print("starting the shop: devices, back office, lane ...")
     try:
