@@ -22,11 +22,15 @@ setup: .venv/ready ## Prepare .venv, so that .venv/bin/kiosk is the program
 	@mkdir -p .venv && touch $@
 
 .venv/ready: .venv/packages requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip -q install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	.venv/bin/pip -q install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv
+	@echo "Installing $$(grep -c == requirements.lock) packages from requirements.lock, a minute or so the first time ..."
+	@.venv/bin/pip -q install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@echo "Installing kiosk itself ..."
+	@.venv/bin/pip -q install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "Ready: .venv/bin/kiosk --help"
 
 run: setup ## Start a lane with simulated devices, the back office and the bench
 	.venv/bin/kiosk run --play
