@@ -100,9 +100,11 @@ def z(
 
 def make_report(kind: str, journal: Path, state: Path | None) -> Report:
     """Return the X report so far, or the Z report of the last day closed."""
-    files = journal_files(journal)
+    files = journal_files(journal) if journal.is_dir() else []
     if not files:
-        raise NoReport(f"there is no journal in {journal}")
+        raise NoReport(
+            f"there is no journal in {journal}; name its folder with --journal"
+        )
     entries: list[Entry] = []
     for path in files:
         with JournalReader(path) as reader:
