@@ -56,6 +56,10 @@ def demo(out: Path) -> int:
     """Play the day, print its account, and return the exit status."""
     console = Console()
     if out.exists():
+        # Only a folder that a demo or a play made may go: not somebody's home.
+        if any(out.iterdir()) and not (out / "lane.toml").exists():
+            console.print(f"[bold red]{out} is not a demo's folder: it is kept[/]")
+            return 1
         shutil.rmtree(out)
     out.mkdir(parents=True)
     day = Day(Shop(PlayOptions(out, limits=SHORTENED)), console)
