@@ -310,7 +310,6 @@ LONGEST_FILE = 450
 # Longer ones, each with its reason.
 LONG_FILES: Mapping[str, str] = {
     "kiosk/domain/lane.py": "the lane's manual: one match over all events, in order",
-    "kiosk/domain/paying.py": "the money rules stand side by side to be read as one",
     "kiosk/domain/events.py": "a closed list; two files would be two lists",
     "kiosk/main.py": "the one file that knows everything",
     "kiosk/ui/staff.py": "one function for each of the attendant's screens",

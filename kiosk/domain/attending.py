@@ -31,6 +31,7 @@ from kiosk.domain.events import (
     SaleVoided,
     TrainingStarted,
 )
+from kiosk.domain.ledger import owe_receipt
 from kiosk.domain.modes import (
     basket_of,
     changeable_basket,
@@ -39,7 +40,6 @@ from kiosk.domain.modes import (
     with_basket,
 )
 from kiosk.domain.money import divide_half_up
-from kiosk.domain.paying import owe_receipt
 from kiosk.domain.selling import change_quantity, drop, ignore, sell, strike
 from kiosk.domain.state import (
     Approval,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from kiosk.domain import attending, paying, power, selling
+from kiosk.domain import attending, paying, power, returning, selling, settling
 from kiosk.domain.effects import (
     Alarm,
     Authorize,
@@ -89,6 +89,7 @@ from kiosk.domain.events import (
     WeighingCancelled,
     WeightSettled,
 )
+from kiosk.domain.ledger import owe_receipt
 from kiosk.domain.modes import changeable_basket, core, intervention, unattended
 from kiosk.domain.selling import ignore
 from kiosk.domain.state import (
@@ -256,18 +257,18 @@ def _happen(turn: Turn, event: Event) -> None:
         case TenderQueried():
             paying.tender_queried(turn, event)
         case ReversalResult():
-            paying.reversal_result(turn, event)
+            returning.reversal_result(turn, event)
         case TenderSettled() | SaleReturned() if turn.lane.is_training:
             # No money was taken in a training, so none can be settled or go back.
             ignore(turn, event)
         case TenderSettled():
             if attending.may(turn, event.attendant, attending.SETTLE):
-                paying.settled(turn, event)
+                settling.settled(turn, event)
             else:
                 ignore(turn, event)
         case SaleReturned():
             if attending.may(turn, event.attendant, attending.VOID):
-                paying.sale_returned(turn, event)
+                returning.sale_returned(turn, event)
                 turn.enter(turn.lane.mode)
             else:
                 ignore(turn, event)
@@ -446,7 +447,7 @@ def _help_cancelled(turn: Turn, event: HelpCancelled) -> None:
 def _receipt(turn: Turn, mode: Complete, choice: str) -> None:
     if choice == "paper":
         turn.enter(replace(mode, stage="printing"))
-        paying.owe_receipt(turn, mode.sale, is_copy=False)
+        owe_receipt(turn, mode.sale, is_copy=False)
     elif choice == "qr" and turn.rules.receipt_url:
         turn.enter(replace(mode, stage="qr"))
     else:
@@ -488,7 +489,7 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
         paying.query_now(turn, name.removeprefix("query:"))
         return
     if name.startswith("undo:"):
-        paying.undo_too_long(turn, name.removeprefix("undo:"))
+        returning.undo_too_long(turn, name.removeprefix("undo:"))
         return
     match name, turn.lane.mode:
         case "preparing", _:

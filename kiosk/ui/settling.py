@@ -6,7 +6,7 @@ from kiosk.asked import ResumeAsked
 from kiosk.domain.attending import APPROVE, VOID
 from kiosk.domain.events import ReprintAsked, TenderSettled
 from kiosk.domain.modes import core
-from kiosk.domain.paying import UNKNOWN_DECISIONS, item_decisions
+from kiosk.domain.settling import UNKNOWN_DECISIONS, item_decisions
 from kiosk.domain.state import Attending, OutcomeUnknown
 from kiosk.domain.tender import Stage
 from kiosk.ui.local import Local
