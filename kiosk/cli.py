@@ -194,7 +194,9 @@ def backoffice(
     host: Annotated[
         str, typer.Option(help="Address to listen on; loopback unless told.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on.", min=1, max=65535)
+    ] = 8080,
     store: Annotated[str, typer.Option(help="The store's name on the pages.")] = (
         "Stillopen"
     ),

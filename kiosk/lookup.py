@@ -40,8 +40,10 @@ from kiosk.domain.label import (
     WeighedItem,
 )
 from kiosk.domain.money import divide_half_up
-from kiosk.domain.state import Lane
+from kiosk.domain.state import Attending, Lane
 
+# What the barcode on the slip of a suspended basket begins with; its code follows.
+SLIP_PREFIX = b"SUSPENDED-"
 # The largest count a label may claim; more is a misread, not a purchase.
 _LARGEST_COUNT = 99
 # A GTIN's digits; more is not a number that anything is sold by.
@@ -79,6 +81,8 @@ class Resolver:
         today = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).date()
         match asked:
             case Scan():
+                if asked.data.startswith(SLIP_PREFIX):
+                    return self(_slip(asked, lane), lane, now_ms)
                 currency = lane.rules.pricing.currency if lane.rules else ""
                 return self._scan(asked, at_ms, today, currency)
             case ItemPicked(item_id=item_id, quantity=quantity):
@@ -200,6 +204,14 @@ class Resolver:
         if deposit is None or price is None:
             return None
         return replace(line_of(deposit, price, quantity), is_deposit=True)
+
+
+def _slip(scan: Scan, lane: Lane) -> ResumeAsked:
+    """Say which suspended basket a slip asks for, in the name of who is signed on."""
+    code = scan.data.removeprefix(SLIP_PREFIX).decode("ascii", "replace").strip()
+    found = [s.suspended_seq for s in lane.suspended if s.code == code]
+    attendant = lane.mode.attendant if isinstance(lane.mode, Attending) else ""
+    return ResumeAsked(found[-1] if found else 0, attendant)
 
 
 class KnownLabels:

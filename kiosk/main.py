@@ -17,6 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from time import tzset
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -403,6 +404,9 @@ def run(settings: Settings, bench: Path | None = None) -> None:
     """
     if settings.production:
         refuse_bench()
+    # The screen's times are the store's, wherever the machine believes to be.
+    os.environ["TZ"] = settings.store.timezone
+    tzset()
     environment.prepare()
     environment.check_fonts()
     threading.excepthook = end_program

@@ -22,6 +22,7 @@ from kiosk.domain.basket import LineItem
 from kiosk.domain.pricing import Figures
 from kiosk.domain.tax import MILLION
 from kiosk.domain.tender import Sale
+from kiosk.lookup import SLIP_PREFIX
 from kiosk.ui.words import Words, words
 
 
@@ -49,7 +50,7 @@ class Composer:
             TextLine(w.t("Code"), code, strong=True, tall=True),
             TextLine(w.t("Total so far"), total),
             _center(w.t("Please ask a colleague.")),
-            LinearCode(f"SUSPENDED-{code}"),
+            LinearCode(f"{SLIP_PREFIX.decode()}{code}"),
             Cut(),
         ]
 

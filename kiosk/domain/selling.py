@@ -139,7 +139,8 @@ def item_unknown(turn: Turn, basket: Basket, event: ItemUnknown) -> None:
 def coupon(turn: Turn, basket: Basket, event: CouponScanned) -> None:
     """Take a coupon once, if an offer goes with it."""
     offers = turn.rules.pricing.offers
-    if coupon_of(event.code, offers, basket.started_ms) is None:
+    offer = coupon_of(event.code, offers, basket.started_ms)
+    if offer is None:
         turn.do(Beep("refused"))
         turn.enter(Scanning(basket, notice="coupon_unknown"))
     elif event.code in basket.coupons:
@@ -147,9 +148,10 @@ def coupon(turn: Turn, basket: Basket, event: CouponScanned) -> None:
         turn.enter(Scanning(basket, notice="coupon_taken"))
     else:
         fuller = replace(basket, coupons=(*basket.coupons, event.code))
-        turn.price(fuller)
+        figures = turn.price(fuller).figures
+        counts = any(d.offer_id == offer.offer_id for d in figures.discounts)
         turn.do(Beep("scanned"))
-        turn.enter(Scanning(fuller))
+        turn.enter(Scanning(fuller, notice="" if counts else "coupon_later"))
 
 
 # -- taking out --------------------------------------------------------------

@@ -86,7 +86,7 @@ class Idle(msgspec.Struct, frozen=True, tag=True):
 class Scanning(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """A basket is open. `notice` is what the shopper must be told now, or empty:
     not_for_sale, expired, recalled, no_price, unreadable, coupon_unknown,
-    coupon_taken, too_many, basket_full, battery, no_card (terminal out of reach),
+    coupon_taken, coupon_later, too_many, basket_full, battery, no_card (terminal out of reach),
     not_charged, dropped_lines (taken out on resume).
     `is_warned`: "Do you need more time?" is on the screen.
     """

@@ -65,6 +65,11 @@ NOTICES: dict[str, tuple[str, str, str]] = {
         N("You can go on scanning."),
         "coupon",
     ),
+    "coupon_later": (
+        N("Your coupon is kept"),
+        N("It counts once your items allow it."),
+        "coupon",
+    ),
     "too_many": (
         N("That is more than we may sell at once"),
         N("Please ask a colleague."),

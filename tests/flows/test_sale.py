@@ -1,10 +1,12 @@
 """A shopper buys, pays and leaves."""
 
-from played import APPLES, BREAD, DEPOSIT, RICE, WATER
+from msgspec.structs import replace
+from played import APPLES, BREAD, DEPOSIT, RICE, RULES, WATER
 
 from kiosk.domain.effects import Authorize, PrepareTender, PrintReceipt, SaleMade
 from kiosk.domain.events import (
     CancelPressed,
+    CouponScanned,
     ItemFound,
     ItemUnknown,
     LanguageChosen,
@@ -18,6 +20,7 @@ from kiosk.domain.events import (
     TenderStarted,
     WeightSettled,
 )
+from kiosk.domain.promotion import Coupon
 from kiosk.domain.state import (
     Complete,
     Idle,
@@ -146,3 +149,18 @@ def test_pay_on_an_empty_basket_means_nothing(lane):
     lane.after(StartPressed(), PayPressed())
     assert isinstance(lane.mode, Scanning)
     assert not isinstance(lane.mode, Paying)
+
+
+def test_a_coupon_that_counts_later_says_so(with_rules):
+    coupon = Coupon(
+        offer_id="c",
+        description={"en": "Coupon"},
+        code="C1",
+        off_minor=100,
+        from_minor=400,
+    )
+    lane = with_rules(pricing=replace(RULES.pricing, offers=(coupon,)))
+    lane.scan(BREAD).after(CouponScanned("C1"))
+    assert lane.mode.notice == "coupon_later"
+    lane.scan(BREAD)
+    assert lane.total == 398

@@ -194,7 +194,9 @@ def test_a_back_office_loads_the_good_rows_or_none_as_asked(
     tmp_path, caplog, is_strict, version
 ):
     rows = tmp_path / "rows.csv"
-    rows.write_text("gtin,name_en,price\n9520000000011,Milk,1.29\n9520000000028,Tea,two\n")
+    rows.write_text(
+        "gtin,name_en,price\n9520000000011,Milk,1.29\n9520000000028,Tea,two\n"
+    )
     settings = OfficeSettings(
         tmp_path / "office", catalog_csv=rows, refuse_bad_rows=is_strict
     )

@@ -23,7 +23,7 @@ from kiosk.domain.events import (
 from kiosk.domain.label import LabelRules
 from kiosk.domain.pricing import price
 from kiosk.domain.restricted import EXAMPLES
-from kiosk.domain.state import Basket, Lane, Suspended
+from kiosk.domain.state import Attending, Basket, Idle, Lane, Suspended
 from kiosk.lookup import KnownLabels, PinVault, Resolver
 from kiosk.records.catalog_db import Catalog, build
 
@@ -332,3 +332,14 @@ def test_the_camera_may_ask_whether_the_shop_knows_a_label(catalog):
     assert known("04252614")
     assert not known(digits("401234599999"))
     assert not known("COUPON-5")
+
+
+def test_a_slip_asks_for_its_basket_in_the_name_of_who_is_signed_on(resolve):
+    figures = price((), RULES.pricing, NOON).figures
+    aside = Suspended(9, Basket("b", 0), figures, "attendant", 0)
+    lane = Lane(
+        rules=RULES, suspended=(aside,), mode=Attending("7", ("approve",), Idle())
+    )
+    event = resolve(Scan(b"SUSPENDED-0009"), lane)
+    assert (event.suspended_seq, event.attendant) == (9, "7")
+    assert resolve(Scan(b"SUSPENDED-0001"), lane).suspended_seq == 0
