@@ -12,6 +12,7 @@ from kiosk.domain.effects import (
     Alarm,
     CallAttendant,
     MoneyReturned,
+    OpenItemSettled,
     Refund,
     Reverse,
     SaleUndone,
@@ -105,7 +106,10 @@ def _given_back(turn: Turn, attempt: Attempt) -> None:
     note(turn, replace(attempt, stage=end))
     stop_asking(turn, attempt)
     left = tuple(i for i in turn.lane.open_items if i.attempt_id != attempt.attempt_id)
-    turn.set(open_items=left)
+    if left != turn.lane.open_items:
+        # Before a person looked, the terminal said itself that it is back.
+        turn.set(open_items=left)
+        turn.do(OpenItemSettled(attempt.attempt_id, "reverse", "", "terminal", ""))
     sale = sale_of(turn, attempt.sale_seq)
     if attempt.sale_seq and sale:
         kind = "refund" if attempt.is_refund else "void"

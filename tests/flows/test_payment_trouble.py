@@ -9,6 +9,7 @@ from kiosk.domain.effects import (
     CallAttendant,
     MoneyReturned,
     OpenItemMade,
+    OpenItemSettled,
     OrderShutdown,
     Query,
     Refund,
@@ -424,3 +425,13 @@ def test_a_declined_card_deep_on_battery_ends_in_a_kept_basket(paying):
     paying.after(TenderResult(paying.attempt, DECLINED))
     assert paying.state.suspended[0].why == "power"
     assert paying.wants(OrderShutdown)
+
+
+def test_a_late_yes_settles_its_open_item_for_the_books_too(paying):
+    paying.after(TenderResult(paying.attempt, CardResult(Outcome.PARTIAL, 1, "EUR")))
+    (back,) = paying.wants(Reverse)
+    paying.time_is_up(f"undo:{paying.attempt}")
+    yes = CardResult(Outcome.APPROVED, 1, "EUR")
+    paying.after(ReversalResult(paying.attempt, back.reversal_id, yes))
+    (settled,) = paying.facts(OpenItemSettled)
+    assert settled.attempt_id == paying.attempt

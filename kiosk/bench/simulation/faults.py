@@ -122,7 +122,11 @@ class Faults:
         if machine.runner is None:
             # It is told once it runs: a pause is kept in the journal.
             self._after(60, lambda: machine.post(DirectiveReceived("healed", "resume")))
-        self._after(300, lambda: machine.post(DirectiveReceived("healed", "resume")))
+        # A lane that is off hears nothing: the office says it until it is heard.
+        for seconds in (300, 900, 1800, 3000):
+            self._after(
+                seconds, lambda: machine.post(DirectiveReceived("healed", "resume"))
+            )
 
     # -- what the day asks ---------------------------------------------------
 

@@ -285,8 +285,12 @@ class Attendant:
         is_decided = self._terminal.is_decided(attempt_id)
         if not self.settles or not is_decided or self._chance(0.3):
             return [AttendantLeft()]
-        if self._kept(attempt_id) > 0:
+        kept = self._kept(attempt_id)
+        if kept == under.tender.amount_minor:
             return [TenderSettled(attempt_id, "paid", me, "slip", "000001")]
+        if kept:
+            # The slip shows another amount: that is for the terminal to say.
+            return [AttendantLeft()]
         decision = "taken_at_till" if self._chance(0.3) else "not_paid"
         return [TenderSettled(attempt_id, decision, me, "terminal shows nothing")]
 
