@@ -72,7 +72,9 @@ def test_a_skipped_flush_is_found() -> None:
         make_disk = LyingDisk
         trouble = ("cut",)
 
-    assert "was on disk and is gone" in finds(Planted, 10)
+    # A cut takes single entries, or the pages that make the file a journal at all.
+    found = finds(Planted, 10)
+    assert "was on disk and is gone" in found or "cannot be read" in found
 
 
 class CarelessDirectory(JournalDirectory):
