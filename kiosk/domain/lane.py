@@ -258,8 +258,8 @@ def _happen(turn: Turn, event: Event) -> None:
             paying.tender_queried(turn, event)
         case ReversalResult():
             returning.reversal_result(turn, event)
-        case TenderSettled() | SaleReturned() if turn.lane.is_training:
-            # No money was taken in a training, so none can be settled or go back.
+        case SaleReturned() if turn.lane.is_training:
+            # No money was taken in a training, so none can go back.
             ignore(turn, event)
         case TenderSettled():
             if attending.may(turn, event.attendant, attending.SETTLE):

@@ -39,6 +39,7 @@ from kiosk.domain.events import (
     StaffPressed,
     TenderConfirmed,
     TenderResult,
+    TenderSettled,
     TenderStarted,
     TrainingEnded,
     TrainingStarted,
@@ -374,3 +375,13 @@ def test_real_money_that_comes_while_training_is_no_training(lane):
     assert not is_of_training(lane.state, late)
     lane.after(late)
     assert lane.state.open_items[0].amount_minor == 500
+
+
+def test_a_payment_that_hangs_in_a_training_can_be_settled_there(lane):
+    lane.sign_on().after(TrainingStarted("7"))
+    lane.scan(BREAD).after(PayPressed())
+    (pretend,) = lane.wants(PretendTender)
+    lane.after(TenderStarted(pretend.tender, "TRAINING", 0)).time_is_up("asked")
+    lane.after(StaffPressed(), PinTried("7", "n9"), PinChecked("7", "n9", True))
+    lane.after(TenderSettled(pretend.tender.attempt_id, "not_paid", "7", "practice"))
+    assert isinstance(lane.mode.lane.mode, Scanning)
