@@ -180,6 +180,7 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
             lane_socket=state / "lane.sock",
             enrol_token=loaded.sync.enrol_token,
             hello_seconds=loaded.sync.hello_seconds,
+            longest_retry_seconds=loaded.sync.longest_retry_seconds,
             answer_seconds=loaded.sync.answer_seconds,
         ),
         stop,

@@ -81,6 +81,8 @@ class SyncSettings(_Shape, frozen=True):
     enrol_token: str = ""
     # An idle lane says hello so often: a restored back office is healed within it.
     hello_seconds: float = 20
+    # After many failures in a row the lane tries again at least so often.
+    longest_retry_seconds: float = 120
     # A back office that takes longer to answer counts as gone.
     answer_seconds: float = 10
 

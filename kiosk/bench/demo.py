@@ -75,6 +75,7 @@ def demo(out: Path) -> int:
         day.shop.stop()
     shortened = ", ".join(f"{name} {value}" for name, value in SHORTENED.items())
     console.print(f"waits shortened by settings: {shortened}")
+    console.print("and of sync: hello 2 s, answer 2 s, longest retry 3 s")
     console.print(f"screenshots, receipts, journal: {day.shop.folder}")
     console.print(f"took {time.monotonic() - began:.0f} s")
     for fault in result.faults:

@@ -20,7 +20,7 @@ from kiosk.records.journal import JournalDamaged
 from kiosk.records.keys import SigningKey, load_public_key
 from kiosk.sync.catalog import bring_up_to_date, version_of
 from kiosk.sync.office import ANSWER_SECONDS, CONNECT_SECONDS, NotEnrolled, Office
-from kiosk.sync.push import SyncError, TooLarge, retry_seconds, sync
+from kiosk.sync.push import LAST_RETRY_SECONDS, SyncError, TooLarge, retry_seconds, sync
 from kiosk.sync.socket import (
     Acknowledged,
     CatalogArrived,
@@ -73,8 +73,14 @@ class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hello_seconds: float = 20.0
     # Prices carry their start: a change need not arrive at its minute.
     refresh_seconds: float = 60.0
+    # A back office that was away is found again within so long.
+    longest_retry_seconds: float = LAST_RETRY_SECONDS
     connect_seconds: float = CONNECT_SECONDS
     answer_seconds: float = ANSWER_SECONDS
+
+
+def _retry(failures: int, settings: SyncSettings) -> float:
+    return retry_seconds(failures, random.random(), settings.longest_retry_seconds)
 
 
 def run(settings: SyncSettings, stop: threading.Event) -> None:
@@ -99,7 +105,7 @@ def run(settings: SyncSettings, stop: threading.Event) -> None:
             except SyncError as error:
                 failures += 1
                 courier.report(error)
-                wait = max(error.wait_seconds, retry_seconds(failures, random.random()))
+                wait = max(error.wait_seconds, _retry(failures, settings))
             stop.wait(wait)
     finally:
         courier.close()
@@ -300,6 +306,6 @@ def _listen(
             failures = 0
         except SyncError as error:
             failures += 1
-            wait = max(error.wait_seconds, retry_seconds(failures, random.random()))
+            wait = max(error.wait_seconds, _retry(failures, settings))
         stop.wait(wait)
     office.close()

@@ -170,12 +170,14 @@ def has(entries: Entries, head: Head) -> bool:
     return [head] == [Head(e.seq, e.digest) for e in entries.after(head.seq - 1, 1)]
 
 
-def retry_seconds(failures: int, draw: float) -> float:
+def retry_seconds(
+    failures: int, draw: float, longest_seconds: float = LAST_RETRY_SECONDS
+) -> float:
     """How long to wait after this many failures in a row.
 
     `draw` (0 to 1) spreads the lanes of a shop, which all failed together.
     """
     # A month offline is some 20,000 failures: no power of two for those.
     doublings = min(failures - 1, 16)
-    longest = min(FIRST_RETRY_SECONDS * 2.0**doublings, LAST_RETRY_SECONDS)
+    longest = min(FIRST_RETRY_SECONDS * 2.0**doublings, longest_seconds)
     return longest * (0.5 + 0.5 * draw)
