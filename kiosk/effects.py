@@ -215,7 +215,11 @@ class Effects:
     def _pretend(self, tender: Tender) -> None:
         figures = tender.figures
         approved = CardResult(
-            Outcome.APPROVED, figures.total_minor, figures.currency, brand="TRAINING"
+            Outcome.APPROVED,
+            figures.total_minor,
+            figures.currency,
+            brand="TRAINING",
+            is_training=True,
         )
         self._post(TenderStarted(tender, "TRAINING", 0))
         self._post(TenderResult(tender.attempt_id, approved))

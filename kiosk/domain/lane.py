@@ -250,6 +250,10 @@ def _happen(turn: Turn, event: Event) -> None:
             paying.not_started(turn, event)
         case TenderMoment():
             paying.moment(turn, event)
+        case TenderResult(result=result) if (
+            result.is_training and not turn.lane.is_training
+        ):
+            ignore(turn, event)
         case TenderResult():
             paying.tender_result(turn, event)
         case TenderConfirmed():

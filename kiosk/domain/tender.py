@@ -47,6 +47,8 @@ class CardResult(msgspec.Struct, frozen=True, omit_defaults=True):
     brand: str = ""
     approved_offline: bool = False
     receipt_lines: tuple[str, ...] = ()
+    # Pretended in a training: no money, also when it comes after the training.
+    is_training: bool = False
 
 
 class Tender(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -385,3 +385,9 @@ def test_a_payment_that_hangs_in_a_training_can_be_settled_there(lane):
     lane.after(StaffPressed(), PinTried("7", "n9"), PinChecked("7", "n9", True))
     lane.after(TenderSettled(pretend.tender.attempt_id, "not_paid", "7", "practice"))
     assert isinstance(lane.mode.lane.mode, Scanning)
+
+
+def test_a_pretended_approval_is_no_money_after_the_training(lane):
+    late = CardResult(Outcome.APPROVED, 249, "EUR", is_training=True)
+    lane.after(TenderResult("practised", late))
+    assert lane.state.open_items == ()
