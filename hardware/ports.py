@@ -27,10 +27,21 @@ class Health(Enum):
 
 
 class DeviceState(msgspec.Struct, frozen=True):
-    """A device's health changed. `detail` is for the technician."""
+    """A device's health changed. `detail` is for the technician.
+
+    `cause` is a word that the lane acts on, where there is something to be done about
+    it (`SETTLEMENT_REQUIRED`, `TAMPERING`), and empty otherwise.
+    """
 
     health: Health
     detail: str = ""
+    cause: str = ""
+
+
+# A card terminal refuses every payment until its end of day was run.
+SETTLEMENT_REQUIRED = "settlement_required"
+# A keyboard-like device typed what no scanner and no keypad types.
+TAMPERING = "tampering"
 
 
 # -- scanner -----------------------------------------------------------------
@@ -168,34 +179,73 @@ class Recovery(Enum):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a terminal can do."""
+    """What a terminal can do.
+
+    `settlement_needed`: it wants an end of day (`settle`). `force_online`: an attempt
+    can be told not to be approved offline (`Attempt.require_online`).
+    """
 
     recovery: Recovery
     cancel: bool = True
     reverse: bool = True
     referenced_refund: bool = True
+    settlement_needed: bool = False
+    offline_possible: bool = False
+    force_online: bool = False
 
 
 class Watermark(msgspec.Struct, frozen=True):
-    """The terminal's identity and its newest stored transaction (0: none)."""
+    """The terminal's identity and its newest stored transaction (0: none).
+
+    `mark` is the driver's own word for that transaction, journaled with the intent and
+    given back with `query`; nobody else reads it. It holds no card data.
+    """
 
     terminal_id: str
     last_receipt: int
+    mark: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One asking of the card terminal. Its intent is on disk before `pay`."""
+    """One asking of the card terminal. Its intent is on disk before `pay`.
+
+    `reference` is that of the result which is on disk already, if any: what a query
+    looks for, and what a reversal or refund names.
+    """
 
     attempt_id: str
     amount_minor: int
     currency: str
     watermark: Watermark
+    require_online: bool = False
+    reference: str = ""
+
+
+class TerminalError(Enum):
+    """Why nothing was charged, where it was not the bank or the shopper who said no.
+
+    The lane acts on it: BUSY and TERMINAL_DOWN wait for the terminal, REJECTED and
+    MISCONFIGURED need staff, UNREACHABLE_HOST means no cards at the moment,
+    SETTLEMENT_REQUIRED means that `settle` comes first.
+    """
+
+    NONE = ""
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE_HOST = "unreachable_host"
+    SETTLEMENT_REQUIRED = "settlement_required"
+    TERMINAL_DOWN = "terminal_down"
+    MISCONFIGURED = "misconfigured"
 
 
 class PayResult(msgspec.Struct, frozen=True):
     """How a payment, reversal or refund ended, without any card number.
 
-    `masked_pan` shows the first six and the last four digits at most.
+    `masked_pan` shows the first six and the last four digits at most. `reference` is
+    the driver's own word for the transaction: enough to query, reverse or refund it
+    later. `approved_offline` is True also where the terminal does not tell.
+    `receipt_lines` are the shopper's, `merchant_lines` the shop's; both are redacted.
+    `error` stands with DECLINED and NOT_SENT only.
     """
 
     outcome: Outcome
@@ -207,6 +257,8 @@ class PayResult(msgspec.Struct, frozen=True):
     brand: str = ""
     approved_offline: bool = False
     receipt_lines: tuple[str, ...] = ()
+    merchant_lines: tuple[str, ...] = ()
+    error: TerminalError = TerminalError.NONE
     detail: str = ""
 
 
@@ -230,6 +282,20 @@ class QueryResult(msgspec.Struct, frozen=True):
 
     answer: Answer
     result: PayResult | None = None
+
+
+class SettleResult(msgspec.Struct, frozen=True):
+    """How an end of day ended: APPROVED, DECLINED (try again later) or UNKNOWN.
+
+    `count` and `sum_minor` are the terminal's own totals, to be held against the
+    journal's; None where it gave none.
+    """
+
+    outcome: Outcome
+    count: int | None = None
+    sum_minor: int | None = None
+    receipt_lines: tuple[str, ...] = ()
+    detail: str = ""
 
 
 class TerminalMoment(Enum):
@@ -259,8 +325,8 @@ class PaymentSink(Protocol):
 class CardTerminal(Protocol):
     """Anything that takes card payments.
 
-    `pay`, `query`, `reverse` and `refund` block and are called from one worker
-    thread; `cancel` may come from another.
+    `pay`, `query`, `reverse`, `refund` and `settle` block and are called from one
+    worker thread; `cancel` may come from another.
     """
 
     def open(self, emit: Callable[[DeviceState], None]) -> None:
@@ -295,23 +361,39 @@ class CardTerminal(Protocol):
     def refund(self, attempt: Attempt, amount_minor: int, refund_id: str) -> PayResult:
         """Give money of an approved attempt back. Safe to repeat by `refund_id`."""
 
+    def settle(self) -> SettleResult:
+        """Run the terminal's end of day. APPROVED at once where it needs none.
+
+        Moves no shopper's money; a second one is harmless.
+        """
+
 
 # -- power and light ---------------------------------------------------------
 
 
 class PowerSource(Enum):
-    """Where the current comes from. LOW: on battery, and not for long."""
+    """Where the current comes from.
+
+    LOW: on battery, and not for long. SHUTDOWN: somebody ordered this machine off, and
+    the current goes soon. UNKNOWN: nobody can tell any more.
+    """
 
     MAINS = "mains"
     BATTERY = "battery"
     LOW = "low"
+    SHUTDOWN = "shutdown"
+    UNKNOWN = "unknown"
 
 
 class Power(msgspec.Struct, frozen=True):
-    """The power changed. `runtime_seconds` is None where the UPS cannot tell."""
+    """The power changed. Runtime and charge are None where the UPS cannot tell.
+
+    A new `source` is always told; a new runtime or charge alone at most once a minute.
+    """
 
     source: PowerSource
     runtime_seconds: int | None = None
+    charge_percent: int | None = None
 
 
 class Ups(Protocol):
@@ -347,3 +429,59 @@ class LaneLight(Protocol):
 
     def close(self) -> None:
         """Switch it off and let go."""
+
+
+# -- sound and touch for those who do not look --------------------------------
+
+
+class Speaker(Protocol):
+    """Beeps and speech. Nothing here blocks, and nothing raises: a lane without sound
+    sells on."""
+
+    def open(self, emit: Callable[[DeviceState], None]) -> None:
+        """Find the sound; returns at once."""
+
+    def play(self, sound: str) -> None:
+        """Play a short sound by name (`scanned`, `refused`, `attention`, `paid`)."""
+
+    def say(self, text: str, language: str) -> None:
+        """Speak `text`; what was being said stops. `language` as in `de` or `en`."""
+
+    def hush(self) -> None:
+        """Stop speaking at once."""
+
+    def close(self) -> None:
+        """Be silent and let go."""
+
+
+class KeypadKey(Enum):
+    """The keys of an audio navigation keypad."""
+
+    UP = "up"
+    DOWN = "down"
+    LEFT = "left"
+    RIGHT = "right"
+    SELECT = "select"
+    HELP = "help"
+    VOLUME_UP = "volume_up"
+    VOLUME_DOWN = "volume_down"
+    FASTER = "faster"
+    SLOWER = "slower"
+    HEADPHONES_IN = "headphones_in"
+    HEADPHONES_OUT = "headphones_out"
+
+
+class KeyPress(msgspec.Struct, frozen=True):
+    """One key was pressed; holding it is no second press."""
+
+    key: KeypadKey
+
+
+class Keypad(Protocol):
+    """Anything with keys for the hand that cannot use the screen."""
+
+    def open(self, emit: Callable[[KeyPress | DeviceState], None]) -> None:
+        """Start listening; returns at once."""
+
+    def close(self) -> None:
+        """Stop; returns when the driver's thread has ended."""

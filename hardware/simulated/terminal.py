@@ -31,6 +31,7 @@ from hardware.ports import (
     PayResult,
     QueryResult,
     Recovery,
+    SettleResult,
     Watermark,
 )
 from hardware.simulated import frames
@@ -161,6 +162,10 @@ class SimulatedTerminal:
     def refund(self, attempt: Attempt, amount_minor: int, refund_id: str) -> PayResult:
         """Give money of an approved attempt back. Safe to repeat by `refund_id`."""
         return self._undo(attempt, Refund(attempt, amount_minor, refund_id))
+
+    def settle(self) -> SettleResult:
+        """Settle nothing: this terminal needs no end of day."""
+        return SettleResult(Outcome.APPROVED)
 
     def _converse(
         self, link: socket.socket, attempt: Attempt, sink: PaymentSink, until: float

@@ -694,7 +694,7 @@ _MONEY = (
 
 def _ends_training(event: Event) -> bool:
     match event:
-        case Restarted() | PowerChanged(source="low"):
+        case Restarted() | PowerChanged(source="low" | "shutdown"):
             return True
         case _:
             return False

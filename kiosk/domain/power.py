@@ -31,7 +31,9 @@ _LOW = 5
 def power_changed(turn: Turn, event: PowerChanged) -> None:
     """Mains lost, mains back, or the battery nearly empty."""
     lane, limits = turn.lane, turn.limits
-    if event.source == lane.power:
+    # A UPS that fell silent tells nothing new: what was last known goes on, its clock
+    # on battery too.
+    if event.source in (lane.power, "unknown"):
         return
     turn.set(power=event.source)
     match event.source:
@@ -41,7 +43,7 @@ def power_changed(turn: Turn, event: PowerChanged) -> None:
             turn.set(power_stage=0)
             if _is_resting(turn):
                 turn.rest()
-        case "low":
+        case "low" | "shutdown":
             for name in _TIMERS:
                 turn.stop_timer(name)
             turn.set(power_stage=_LOW)

@@ -139,3 +139,20 @@ class TestThePlug:
         lane.time_is_up("receipt").time_is_up("thanks")
         lane.scan(BREAD).after(PowerChanged("low"))
         assert decode_state(encode_state(lane.state)) == lane.state
+
+
+def test_a_ups_that_falls_silent_changes_nothing(lane):
+    lane.scan(BREAD).after(PowerChanged("unknown"))
+    assert isinstance(lane.mode, Scanning)
+    assert lane.state.power == "mains"
+
+
+def test_a_ups_that_falls_silent_on_battery_is_on_battery_still(lane):
+    on_battery(lane, 2).after(PowerChanged("unknown"))
+    assert lane.mode == Closed("battery")
+
+
+def test_an_ordered_shutdown_puts_the_basket_aside(lane):
+    lane.scan(BREAD).after(PowerChanged("shutdown"))
+    assert lane.mode == Closed("battery")
+    assert len(lane.state.suspended) == 1

@@ -221,6 +221,9 @@ class Terminal:
         word = Refund(attempt, amount_minor, refund_id)
         return self._undo("refund", refund_id, word)
 
+    def settle(self) -> ports.SettleResult:
+        return ports.SettleResult(ports.Outcome.APPROVED)
+
     def _undo(self, kind: str, undo_id: str, word: Any) -> ports.PayResult:
         self._plug.here("before money is given back")
         if self.is_reachable:

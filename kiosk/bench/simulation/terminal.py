@@ -23,6 +23,7 @@ from hardware.ports import (
     PayResult,
     QueryResult,
     Recovery,
+    SettleResult,
     Watermark,
 )
 from hardware.simulated.terminal_core import Drop, Said, TerminalCore
@@ -312,6 +313,10 @@ class TerminalDriver:
     def refund(self, attempt: Attempt, amount_minor: int, refund_id: str) -> PayResult:
         """Give an attempt's money back."""
         return self._undo(Refund(attempt, amount_minor, refund_id))
+
+    def settle(self) -> SettleResult:
+        """Settle nothing: this terminal needs no end of day."""
+        return SettleResult(Outcome.APPROVED)
 
     def _undo(self, word: Reverse | Refund) -> PayResult:
         if self._terminal.is_away:
