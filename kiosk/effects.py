@@ -35,6 +35,7 @@ from kiosk.domain.effects import (
     Refund,
     Reverse,
     SetTimer,
+    SettleTerminal,
     ShowLight,
 )
 from kiosk.domain.events import (
@@ -49,6 +50,7 @@ from kiosk.domain.events import (
     TenderQueried,
     TenderResult,
     TenderStarted,
+    TerminalSettled,
 )
 from kiosk.domain.pricing import Figures
 from kiosk.domain.tender import Answer, Attempt, CardResult, Outcome, Sale, Tender
@@ -105,6 +107,7 @@ class Effects:
         slip: Callable[[str, Figures], list[ports.PrintRow]],
         check_pin: Callable[[str, str], bool],
         sound: Callable[[str], None],
+        may_not_use: Callable[[str], str] = lambda terminal_id: "",
         worker: Callable[[str], Jobs] = Worker,
         ticket: Callable[[], Ticket] = threading.Event,
     ) -> None:
@@ -115,6 +118,7 @@ class Effects:
         self._slip = slip
         self._check_pin = check_pin
         self._sound = sound
+        self._may_not_use = may_not_use
         self._ticket = ticket
         self._tickets: dict[str, Ticket] = {}
         self._at_terminal = worker("terminal")
@@ -135,8 +139,8 @@ class Effects:
     def carry_out(self, effect: Command) -> None:
         """Start one command. Called from the lane's thread only."""
         match effect:
-            case PrepareTender(tender=tender):
-                self._at_terminal.give(partial(self._prepare, tender))
+            case PrepareTender():
+                self._at_terminal.give(partial(self._prepare, effect))
             case Authorize(attempt=attempt):
                 self._at_terminal.give(partial(self._authorize, attempt))
             case CancelAuthorization(attempt_id=attempt_id):
@@ -148,6 +152,8 @@ class Effects:
                 self._at_terminal.give(partial(self._reverse, attempt, reversal_id))
             case Refund(attempt=attempt, refund_id=refund_id):
                 self._at_terminal.give(partial(self._refund, attempt, refund_id))
+            case SettleTerminal():
+                self._at_terminal.give(self._settle)
             case PretendTender(tender=tender):
                 self._at_terminal.give(partial(self._pretend, tender))
             case PrintReceipt(sale=sale, is_copy=is_copy):
@@ -177,12 +183,42 @@ class Effects:
 
     # -- card ----------------------------------------------------------------
 
-    def _prepare(self, tender: Tender) -> None:
-        mark = self._devices.terminal.watermark()
-        if mark is None:
-            self._post(TenderNotStarted(tender.attempt_id, "terminal out of reach"))
-        else:
-            self._post(TenderStarted(tender, mark.terminal_id, mark.last_receipt))
+    def _prepare(self, wanted: PrepareTender) -> None:
+        terminal, tender = self._devices.terminal, wanted.tender
+        can_force = terminal.capabilities().force_online
+        if wanted.require_online and wanted.is_host_away and not can_force:
+            # It would approve offline, and nothing on its wire can forbid that.
+            reason = "offline limit reached"
+        elif (mark := terminal.watermark()) is None:
+            reason = "terminal out of reach"
+        elif not (reason := self._may_not_use(mark.terminal_id)):
+            self._post(
+                TenderStarted(
+                    tender,
+                    mark.terminal_id,
+                    mark.last_receipt,
+                    mark=mark.mark,
+                    require_online=wanted.require_online and can_force,
+                )
+            )
+            return
+        log.warning("no card payment is started: %s", reason)
+        self._post(TenderNotStarted(tender.attempt_id, reason))
+
+    def _settle(self) -> None:
+        terminal = self._devices.terminal
+        if not terminal.capabilities().settlement_needed:
+            self._post(TerminalSettled(Outcome.NOT_SENT, is_needed=False))
+            return
+        told = terminal.settle()
+        self._post(
+            TerminalSettled(
+                Outcome(told.outcome.value),
+                count=told.count,
+                sum_minor=told.sum_minor,
+                detail=told.detail[:200],
+            )
+        )
 
     def _authorize(self, attempt: Attempt) -> None:
         ticket = self._tickets[attempt.attempt_id] = self._ticket()
@@ -277,9 +313,14 @@ class _Sink:
 
 
 def _to_port(attempt: Attempt) -> ports.Attempt:
-    mark = ports.Watermark(attempt.terminal_id, attempt.last_receipt)
+    known = attempt.result
     return ports.Attempt(
-        attempt.attempt_id, attempt.amount_minor, attempt.currency, mark
+        attempt.attempt_id,
+        attempt.amount_minor,
+        attempt.currency,
+        ports.Watermark(attempt.terminal_id, attempt.last_receipt, attempt.mark),
+        require_online=attempt.require_online,
+        reference=known.reference if known else "",
     )
 
 
@@ -294,4 +335,6 @@ def _from_port(result: ports.PayResult) -> CardResult:
         brand=result.brand,
         approved_offline=result.approved_offline,
         receipt_lines=result.receipt_lines,
+        merchant_lines=result.merchant_lines,
+        error=result.error.value,
     )

@@ -43,11 +43,11 @@ def listener(
                 post(WeightSettled(grams))
             case Power(source=source):
                 post(PowerChanged(source.value))
-            case DeviceState(health=health, detail=detail):
+            case DeviceState(health=health, detail=detail, cause=cause):
                 if last != [told]:
                     last[:] = [told]
                     log.info("%s is %s %s", name, health.value, detail)
-                    post(DeviceChanged(name, health.value, detail[:200]))
+                    post(DeviceChanged(name, health.value, detail[:200], cause))
 
     return tell
 

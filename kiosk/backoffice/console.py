@@ -53,6 +53,7 @@ def console_routes(
                     queries.lanes(connection),
                     queries.waiting(connection),
                     queries.open_items(connection),
+                    queries.at_risk(connection),
                     queries.alarms(connection),
                     queries.sales(connection),
                     queries.days(connection),

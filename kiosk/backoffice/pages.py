@@ -9,6 +9,7 @@ from kiosk.backoffice.html import Child, Markup, join, page, table, tag
 from kiosk.backoffice.queries import (
     KEY_DIGITS,
     AlarmSeen,
+    AtRisk,
     Day,
     LaneSeen,
     OpenMoney,
@@ -28,6 +29,7 @@ def overview(
     lanes: list[LaneSeen],
     waiting: list[Waiting],
     open_items: list[OpenMoney],
+    at_risk: list[AtRisk],
     alarms: list[AlarmSeen],
     sales: list[SaleSeen],
     days: list[Day],
@@ -40,6 +42,7 @@ def overview(
             "main",
             _waiting(waiting, now_ms),
             _open_items(open_items, now_ms),
+            _at_risk(at_risk, _currency(days), now_ms),
             _section("Lanes", *(_lane(lane, now_ms) for lane in lanes), grid=True)
             if lanes
             else _section(
@@ -106,6 +109,39 @@ def _open_items(items: list[OpenMoney], now_ms: int) -> Markup | None:
         table(["Lane", "Why", "#Amount", "#For"], rows, empty=""),
         class_="bad",
     )
+
+
+def _at_risk(lanes: list[AtRisk], currency: str, now_ms: int) -> Markup | None:
+    if not lanes:
+        return None
+    together = AtRisk(
+        "All lanes",
+        sum(lane.count for lane in lanes),
+        sum(lane.amount_minor for lane in lanes),
+        min(lane.since_ms for lane in lanes),
+    )
+    rows: list[list[Child]] = [
+        [
+            lane.lane_id,
+            str(lane.count),
+            money(lane.amount_minor, currency),
+            age(lane.since_ms, now_ms),
+        ]
+        for lane in (*lanes, *([together] if len(lanes) > 1 else []))
+    ]
+    return tag(
+        "section",
+        tag("h2", "Cards taken offline, not confirmed yet"),
+        tag(
+            "p",
+            "The bank may still decline these. They go when the terminal is online.",
+        ),
+        table(["Lane", "#Payments", "#Amount", "#Oldest"], rows, empty=""),
+    )
+
+
+def _currency(days: list[Day]) -> str:
+    return next((day.totals.currency for day in days if day.totals.currency), "")
 
 
 def _lane(lane: LaneSeen, now_ms: int) -> Markup:

@@ -15,6 +15,7 @@ from kiosk.domain.effects import (
     Alarm,
     BasketDropped,
     BasketParked,
+    ExposureChanged,
     Fact,
     InterventionEnded,
     InterventionMade,
@@ -135,5 +136,9 @@ def found_of(fact: Fact) -> Found:
             )
         case OpenItemSettled(attempt_id, decision, attendant):
             return Found("OpenItemSettled", decision, attempt_id, attendant)
+        case ExposureChanged(count, sum_minor, since_ms):
+            return Found(
+                "ExposureChanged", str(count), str(since_ms), amount_minor=sum_minor
+            )
         case Alarm(what):
             return Found("Alarm", what)

@@ -74,6 +74,15 @@ class OpenMoney(msgspec.Struct, frozen=True):
     currency: str
 
 
+class AtRisk(msgspec.Struct, frozen=True):
+    """What one lane's terminal approved by itself and its host may still decline."""
+
+    lane_id: str
+    count: int
+    amount_minor: int
+    since_ms: int
+
+
 class AlarmSeen(msgspec.Struct, frozen=True):
     """Something the owner must know."""
 
@@ -240,6 +249,24 @@ def open_items(connection: Connection) -> list[OpenMoney]:
         else:
             still.pop((row.lane_id, row.reference), None)
     return list(still.values())
+
+
+def at_risk(connection: Connection) -> list[AtRisk]:
+    """Return the lanes with card payments that no host has confirmed, by name."""
+    rows = connection.execute(
+        select(tables.fact)
+        .where(
+            tables.fact.c.kind == "ExposureChanged", tables.fact.c.training.is_(False)
+        )
+        .order_by(tables.fact.c.at_ms, tables.fact.c.seq, tables.fact.c.number)
+    )
+    newest = {
+        row.lane_id: AtRisk(
+            row.lane_id, int(row.reason), row.amount_minor, int(row.reference)
+        )
+        for row in rows
+    }
+    return [newest[lane] for lane in sorted(newest) if newest[lane].count]
 
 
 def alarms(connection: Connection) -> list[AlarmSeen]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from kiosk.domain import settlement
 from kiosk.domain.basket import LineItem
 from kiosk.domain.effects import (
     BasketParked,
@@ -439,5 +440,7 @@ def end_day(turn: Turn, event: DayEnded) -> None:
         if isinstance(lane.mode, Attending):
             left(turn)
         turn.do(CloseDay(event.trading_day))
+        if not lane.is_training:
+            settlement.wanted(turn)
     else:
         ignore(turn, event)

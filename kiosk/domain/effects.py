@@ -23,9 +23,15 @@ class _Shape(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class PrepareTender(_Shape, frozen=True):
-    """Read the terminal's watermark, then post `TenderStarted` or `TenderNotStarted`."""
+    """Read the terminal's watermark, then post `TenderStarted` or `TenderNotStarted`.
+
+    `require_online`: an offline approval would be more than the shop risks; a terminal
+    that cannot be told so is not asked while `is_host_away`.
+    """
 
     tender: Tender
+    require_online: bool = False
+    is_host_away: bool = False
 
 
 class Authorize(_Shape, frozen=True):
@@ -54,6 +60,10 @@ class Reverse(_Shape, frozen=True):
 class Refund(_Shape, frozen=True):
     attempt: Attempt
     refund_id: str
+
+
+class SettleTerminal(_Shape, frozen=True):
+    """Run the terminal's end of day, where it has one."""
 
 
 class PrintReceipt(_Shape, frozen=True):
@@ -185,6 +195,14 @@ class OpenItemSettled(_Shape, frozen=True):
     reference: str
 
 
+class ExposureChanged(_Shape, frozen=True):
+    """What terminals approved offline and their host may still decline, all together."""
+
+    count: int
+    sum_minor: int
+    since_ms: int
+
+
 class Alarm(_Shape, frozen=True):
     """Something the owner must know of. `what` in the owner's words."""
 
@@ -199,6 +217,7 @@ Command: TypeAlias = (
     | Query
     | Reverse
     | Refund
+    | SettleTerminal
     | PrintReceipt
     | PrintSlip
     | CheckPin
@@ -222,6 +241,7 @@ Fact: TypeAlias = (
     | InterventionEnded
     | OpenItemMade
     | OpenItemSettled
+    | ExposureChanged
     | Alarm
 )
 Effect: TypeAlias = Command | Fact
@@ -236,5 +256,6 @@ FACTS = (
     InterventionEnded,
     OpenItemMade,
     OpenItemSettled,
+    ExposureChanged,
     Alarm,
 )

@@ -13,7 +13,7 @@ import msgspec
 
 from kiosk.domain.basket import LineItem
 from kiosk.domain.policy import Rules
-from kiosk.domain.tender import Answer, CardResult, Tender
+from kiosk.domain.tender import Answer, CardResult, Outcome, Tender
 
 
 class _Shape(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -150,10 +150,14 @@ class TenderStarted(_Shape, frozen=True):
     terminal_id: str
     last_receipt: int
     at_ms: int = 0
+    # The driver's own word for the terminal's newest transaction.
+    mark: str = ""
+    require_online: bool = False
 
 
 class TenderNotStarted(_Shape, frozen=True):
-    """The terminal could not be reached for its mark; nothing was asked."""
+    """The terminal could not be reached for its mark, or may not be used; nothing was
+    asked."""
 
     attempt_id: str
     reason: str = ""
@@ -215,6 +219,21 @@ class ReversalResult(_Shape, frozen=True):
     attempt_id: str
     reversal_id: str
     result: CardResult
+    at_ms: int = 0
+
+
+class TerminalSettled(_Shape, frozen=True):
+    """What came of the terminal's end of day.
+
+    `is_needed` is False where the terminal has none. `count` and `sum_minor` are its
+    own totals, None where it gave none.
+    """
+
+    outcome: Outcome
+    is_needed: bool = True
+    count: int | None = None
+    sum_minor: int | None = None
+    detail: str = ""
     at_ms: int = 0
 
 
@@ -365,10 +384,12 @@ class DeviceChanged(_Shape, frozen=True):
     device: str
     health: str
     detail: str = ""
+    # What the lane can do something about: settlement_required, tampering.
+    cause: str = ""
 
 
 class PowerChanged(_Shape, frozen=True):
-    """`source`: mains, battery, low."""
+    """`source`: mains, battery, low, shutdown, unknown."""
 
     source: str
     at_ms: int = 0
@@ -453,6 +474,7 @@ Event: TypeAlias = (
     | TenderSettled
     | SaleReturned
     | ReversalResult
+    | TerminalSettled
     | ReceiptPrinted
     | ReceiptFailed
     | ReprintAsked

@@ -10,7 +10,15 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from kiosk.domain import attending, paying, power, returning, selling, settling
+from kiosk.domain import (
+    attending,
+    paying,
+    power,
+    returning,
+    selling,
+    settlement,
+    settling,
+)
 from kiosk.domain.effects import (
     Alarm,
     Authorize,
@@ -26,6 +34,7 @@ from kiosk.domain.effects import (
     Refund,
     Reverse,
     SetTimer,
+    SettleTerminal,
     ShowLight,
 )
 from kiosk.domain.events import (
@@ -83,6 +92,7 @@ from kiosk.domain.events import (
     TenderResult,
     TenderSettled,
     TenderStarted,
+    TerminalSettled,
     TimeLimitReached,
     TrainingEnded,
     TrainingStarted,
@@ -260,6 +270,8 @@ def _happen(turn: Turn, event: Event) -> None:
             paying.tender_confirmed(turn, event)
         case TenderQueried():
             paying.tender_queried(turn, event)
+        case TerminalSettled():
+            settlement.settled(turn, event)
         case ReversalResult():
             returning.reversal_result(turn, event)
         case SaleReturned() if turn.lane.is_training:
@@ -347,9 +359,10 @@ def _happen(turn: Turn, event: Event) -> None:
                 left = {n: t for n, t in turn.lane.timers.items() if n != name}
                 turn.set(timers=left)
                 _time_is_up(turn, name, event)
-        case DeviceChanged(device=device, health=health):
+        case DeviceChanged(device=device, health=health, cause=cause):
             turn.set(devices={**turn.lane.devices, device: health})
             _look_again(turn)
+            _act_on(turn, device, cause)
         case PowerChanged():
             power.power_changed(turn, event)
         case NetworkChanged(is_online=is_online):
@@ -496,6 +509,8 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
         returning.undo_too_long(turn, name.removeprefix("undo:"))
         return
     match name, turn.lane.mode:
+        case "settle", _:
+            settlement.wanted(turn)
         case "preparing", _:
             paying.preparing_too_long(turn)
         case "asked", _:
@@ -569,6 +584,21 @@ def _look_again(turn: Turn) -> None:
             pass
 
 
+def _act_on(turn: Turn, device: str, cause: str) -> None:
+    """Do something about what a device says is the matter with it."""
+    match cause:
+        case "settlement_required":
+            settlement.wanted(turn)
+        case "tampering":
+            turn.do(
+                Alarm(f"the {device} typed what no {device} types"),
+                CallAttendant("tampering"),
+                InterventionMade("tampering"),
+            )
+        case _:
+            pass
+
+
 def _directive(turn: Turn, event: DirectiveReceived) -> None:
     match event.order:
         case "pause":
@@ -599,6 +629,9 @@ def _restarted(turn: Turn, event: Restarted) -> None:
     is_long = event.down_ms > turn.limits.resume_alone_seconds * 1000
     # Whoever was signed on has gone; what runs on battery is told anew.
     turn.set(power="mains", power_stage=0, timers={})
+    if lane.settlement:
+        # Whether it was run nobody knows: a second one is harmless (P11).
+        turn.set(settlement=settlement.RUNNING)
     match unattended(lane.mode):
         case Paying(phase="preparing", basket=basket):
             # Nothing was asked: the intent is not on disk.
@@ -652,6 +685,8 @@ def resume(lane: Lane) -> list[Effect]:
     for owed in lane.receipts_owed:
         if not owed.is_failed:
             effects.append(PrintReceipt(owed.sale, is_copy=True))
+    if lane.settlement == settlement.RUNNING:
+        effects.append(SettleTerminal())
     for name, timer in lane.timers.items():
         effects.append(SetTimer(name, timer.generation, timer.seconds))
     if waiting := intervention(lane.mode):
@@ -688,6 +723,7 @@ _MONEY = (
     Query,
     Refund,
     Reverse,
+    SettleTerminal,
     OrderShutdown,
 )
 
@@ -715,7 +751,7 @@ def is_of_training(lane: Lane, event: Event) -> bool:
             | TenderConfirmed(attempt_id=attempt_id)
         ):
             return attempt_id in lane.mode.lane.ledger
-        case RulesChanged() | DirectiveReceived():
+        case RulesChanged() | DirectiveReceived() | TerminalSettled():
             return False
         case _:
             return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from kiosk.domain import exposure
 from kiosk.domain.effects import (
     Beep,
     CallAttendant,
@@ -109,6 +110,8 @@ def is_full_approval(attempt: Attempt, result: CardResult) -> bool:
 
 def note(turn: Turn, attempt: Attempt) -> None:
     """Write an attempt into the ledger, in place of what stood there."""
+    before = turn.lane.ledger.get(attempt.attempt_id)
+    exposure.noted(turn, before, attempt)
     turn.set(ledger={**turn.lane.ledger, attempt.attempt_id: attempt})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from kiosk.domain import exposure, settlement
 from kiosk.domain.effects import (
     Alarm,
     Authorize,
@@ -66,12 +67,17 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
         if lane.is_training:
             turn.do(PretendTender(tender))
         else:
-            turn.do(PrepareTender(tender))
+            too_much = exposure.is_over(
+                turn.rules.offline, lane.exposure, tender.amount_minor, event.at_ms
+            )
+            turn.do(PrepareTender(tender, too_much, lane.is_host_away))
 
 
 def _is_terminal_busy(turn: Turn) -> bool:
     # One attempt at a time per terminal, also while one is being undone.
-    return any(a.stage.is_open for a in turn.lane.ledger.values())
+    lane = turn.lane
+    is_settling = lane.settlement == settlement.RUNNING
+    return is_settling or any(a.stage.is_open for a in lane.ledger.values())
 
 
 def _may_be_paid(turn: Turn, basket: Basket) -> bool:
@@ -103,6 +109,8 @@ def tender_started(turn: Turn, event: TenderStarted) -> None:
                 tender.figures.currency,
                 event.terminal_id,
                 event.last_receipt,
+                mark=event.mark,
+                require_online=event.require_online,
                 basket_id=tender.basket_id,
             )
             note(turn, attempt)
@@ -239,7 +247,9 @@ def _found_approved(
 def _not_approved(turn: Turn, attempt: Attempt, result: CardResult) -> None:
     match result.outcome:
         case Outcome.DECLINED | Outcome.CANCELLED | Outcome.NOT_SENT:
-            _not_taken(turn, attempt, result.outcome.value)
+            why = "no_card" if result.error else result.outcome.value
+            _not_taken(turn, attempt, why)
+            _say_why(turn, result)
         case Outcome.UNKNOWN:
             _unknown(turn, attempt)
         case Outcome.APPROVED | Outcome.PARTIAL:
@@ -261,6 +271,22 @@ def _not_approved(turn: Turn, attempt: Attempt, result: CardResult) -> None:
                 note(turn, replace(attempt, stage=Stage.UNKNOWN, result=result))
                 _unknown(turn, turn.lane.ledger[attempt.attempt_id])
                 _staff_must_look(turn, attempt)
+
+
+def _say_why(turn: Turn, result: CardResult) -> None:
+    """Do something about a terminal that took no payment for reasons of its own."""
+    match result.error:
+        case "unreachable_host":
+            exposure.host_away(turn)
+        case "settlement_required":
+            settlement.wanted(turn)
+        case "rejected" | "misconfigured":
+            turn.do(
+                Alarm(f"the card terminal refused a payment: {result.error}"),
+                CallAttendant("terminal"),
+            )
+        case _:
+            pass
 
 
 def _unknown(turn: Turn, attempt: Attempt) -> None:

@@ -69,7 +69,20 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest_basket: int = 500
 
 
-class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OfflinePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much a shop lets its terminal approve without the host (off unless the
+    acquirer agreed). What is stored in a terminal may be declined later, or be stolen
+    with it, so all four limits hold at once (card-terminals.md, section 9).
+    """
+
+    enabled: bool = False
+    max_per_payment_minor: int = 0
+    max_count: int = 0
+    max_sum_minor: int = 0
+    max_age_hours: int = 24
+
+
+class Rules(msgspec.Struct, frozen=True):
     """What a basket is sold by. They enter as an event and change between baskets."""
 
     version: str
@@ -85,3 +98,4 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # A base address gives the shopper a QR code to the receipt; empty: no QR.
     receipt_url: str = ""
     store: tuple[str, ...] = ()
+    offline: OfflinePolicy = OfflinePolicy()

@@ -16,6 +16,7 @@ from kiosk.domain.effects import (
     Alarm,
     BasketDropped,
     BasketParked,
+    ExposureChanged,
     Fact,
     InterventionEnded,
     InterventionMade,
@@ -92,6 +93,8 @@ class Totals(msgspec.Struct, frozen=True):
     interventions: dict[str, Causes] = {}
     settled: dict[str, int] = {}
     open_items: tuple[OpenItem, ...] = ()
+    # What the terminal approved offline and its host may still decline, at the end.
+    exposure: Count = Count()
     # Which ones: they may have come up in a stretch before this one.
     settled_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
@@ -153,6 +156,7 @@ def merge(earlier: Totals, later: Totals) -> Totals:
             *(i for i in earlier.open_items if i.attempt_id not in decided),
             *later.open_items,
         ),
+        exposure=later.exposure if later.entries else earlier.exposure,
         settled_ids=_once(*earlier.settled_ids, *later.settled_ids),
         alarms=earlier.alarms + later.alarms,
         days_ended=earlier.days_ended + later.days_ended,
@@ -233,6 +237,8 @@ def _with_fact(totals: Totals, fact: Fact) -> Totals:
             return replace(totals, open_items=(*left, item))
         case OpenItemSettled(attempt_id, decision):
             return _with_settled(totals, attempt_id, decision)
+        case ExposureChanged(count=count, sum_minor=sum_minor):
+            return replace(totals, exposure=Count(count, sum_minor))
         case Alarm(what):
             return replace(totals, alarms=(*totals.alarms, what))
 

@@ -18,6 +18,7 @@ from kiosk.domain.effects import (
     SaleUndone,
 )
 from kiosk.domain.events import ReversalResult, SaleReturned, TenderQueried
+from kiosk.domain.exposure import forget_reversed
 from kiosk.domain.ledger import note, query_later, sale_of, stop_asking, to_check
 from kiosk.domain.selling import ignore
 from kiosk.domain.tender import Answer, Attempt, Outcome, Stage
@@ -104,6 +105,7 @@ def reversal_queried(turn: Turn, attempt: Attempt, event: TenderQueried) -> None
 def _given_back(turn: Turn, attempt: Attempt) -> None:
     end = Stage.REFUNDED if attempt.is_refund else Stage.REVERSED
     note(turn, replace(attempt, stage=end))
+    forget_reversed(turn, attempt)
     stop_asking(turn, attempt)
     left = tuple(i for i in turn.lane.open_items if i.attempt_id != attempt.attempt_id)
     if left != turn.lane.open_items:

@@ -219,6 +219,17 @@ class PinCounter(msgspec.Struct, frozen=True, omit_defaults=True):
     locked_until_ms: int = 0
 
 
+class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Card payments the terminal approved offline, not yet known to its host.
+
+    `since_ms` is when the oldest of them was approved.
+    """
+
+    count: int = 0
+    sum_minor: int = 0
+    since_ms: int = 0
+
+
 class Owed(msgspec.Struct, frozen=True, omit_defaults=True):
     """A receipt that was asked for and is not known to be on paper."""
 
@@ -231,7 +242,9 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     """The lane's whole state. `seq` is the number of the last entry it has seen.
 
     `power_stage`: 0 mains; 1 banner; 2 no new basket; 3 no new card; 4 suspend;
-    5 low, shutting down.
+    5 low, shutting down. `is_host_away`: the terminal's latest word was that it
+    cannot reach its host. `card_sum_minor` is what the terminal took since its last
+    end of day, by this journal. `settlement`: empty, running, waiting.
     """
 
     seq: int = 0
@@ -259,6 +272,11 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     weight_grams: int = 0
     # That weight was sold already: the next weighed item needs another.
     is_weight_sold: bool = False
+    exposure: Exposure = Exposure()
+    is_host_away: bool = False
+    card_sum_minor: int = 0
+    settlement: str = ""
+    settle_failures: int = 0
     called: str = ""
     pause: str = ""
     is_training: bool = False

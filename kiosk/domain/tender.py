@@ -47,6 +47,9 @@ class CardResult(msgspec.Struct, frozen=True, omit_defaults=True):
     brand: str = ""
     approved_offline: bool = False
     receipt_lines: tuple[str, ...] = ()
+    merchant_lines: tuple[str, ...] = ()
+    # Why nothing was charged where neither bank nor shopper said no (`TerminalError`).
+    error: str = ""
     # Pretended in a training: no money, also when it comes after the training.
     is_training: bool = False
 
@@ -119,6 +122,9 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     sale_seq: int = 0
     # What was to be paid for: no second attempt for it while this one may be paid.
     basket_id: str = ""
+    # The driver's own word for what the terminal had stored before.
+    mark: str = ""
+    require_online: bool = False
 
 
 class Sale(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -41,8 +41,8 @@ from kiosk.domain.state import (
 )
 from kiosk.domain.tender import Stage
 
-# These run on whatever the screen shows: power and the asking of the terminal.
-_LASTING = ("power_", "query:", "undo:", "checking")
+# These run on whatever the screen shows: power, and what the terminal is asked.
+_LASTING = ("power_", "query:", "undo:", "checking", "settle")
 
 # So many ended attempts are remembered, to know a late answer when it comes.
 _ENDED_ATTEMPTS = 50

@@ -58,6 +58,10 @@ DECLINED: dict[str, tuple[str, str]] = {
         N("The card reader did not answer"),
         N("You were not charged. Please try again."),
     ),
+    "no_card": (
+        N("Cards do not work at the moment"),
+        N("You were not charged. Please try again, or ask a colleague."),
+    ),
     "not_charged": (
         N("Payment did not go through"),
         N("You were not charged. You can pay again."),

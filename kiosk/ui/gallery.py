@@ -21,6 +21,7 @@ from kiosk.domain.state import (
     Closed,
     Complete,
     Declined,
+    Exposure,
     Idle,
     Intervention,
     Lane,
@@ -301,7 +302,14 @@ def _money(language: str) -> Iterator[tuple[str, Lane, Local]]:
     yield "paying_called", called, Local()
     yield "unknown", at(OutcomeUnknown(BASKET, TENDER)), Local()
     yield "unknown_called", at(OutcomeUnknown(BASKET, TENDER, True)), Local()
-    for why in ("declined", "cancelled", "partial", "not_sent", "not_charged"):
+    for why in (
+        "declined",
+        "cancelled",
+        "partial",
+        "not_sent",
+        "no_card",
+        "not_charged",
+    ):
         yield f"declined_{why}", at(Declined(BASKET, why)), Local()
     for stage in ("ask", "printing", "qr", "done", "failed"):
         yield f"complete_{stage}", at(Complete(SALE, stage)), Local()
@@ -376,6 +384,12 @@ def _attendants(language: str) -> Iterator[tuple[str, Lane, Local]]:
         panel="reference", chosen=item, todo="paid", reason="bank", typed="4711"
     )
     yield "attendant_reference", idle, reference
+    offline = replace(
+        at(Attending("1001", ALL_ROLES, SCANNING)),
+        exposure=Exposure(3, 4510, NOON_MS - 7_200_000),
+        is_host_away=True,
+    )
+    yield "attendant_exposure", offline, Local()
     closed = at(Attending("1001", ALL_ROLES, Closed("attendant")))
     yield "attendant_closed", closed, Local()
     training = replace(at(Attending("1001", ALL_ROLES, Idle())), is_training=True)

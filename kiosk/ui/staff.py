@@ -185,10 +185,21 @@ def _about(scene: Scene, asked: Intervention) -> str:
 
 
 def _basket_words(scene: Scene, basket: Basket | None) -> str:
-    if basket is None or not basket.standing:
-        return ""
-    total = scene.total(scene.lane.figures)
-    return f"{total.count} · {total.amount}"
+    words = []
+    if basket is not None and basket.standing:
+        total = scene.total(scene.lane.figures)
+        words.append(f"{total.count} · {total.amount}")
+    owed = scene.lane.exposure
+    if owed.count:
+        # Until the terminal is online again, the bank may say no to these.
+        words.append(
+            scene.t(
+                "Cards taken offline: {count}, {amount}",
+                count=owed.count,
+                amount=scene.money(owed.sum_minor),
+            )
+        )
+    return "\n".join(words)
 
 
 def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]:

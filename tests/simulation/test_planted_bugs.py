@@ -23,11 +23,11 @@ from kiosk.bench.simulation.machine import Machine
 from kiosk.bench.simulation.office import Office
 from kiosk.bench.simulation.schedule import Clock, Ids
 from kiosk.bench.simulation.story import Violation
-from kiosk.domain.effects import Command, PrintReceipt
+from kiosk.domain.effects import Command, PrepareTender, PrintReceipt
 from kiosk.domain.events import Event, ReversalResult, TenderResult, TimeLimitReached
 from kiosk.domain.lane import advance
 from kiosk.domain.state import Lane
-from kiosk.domain.tender import Attempt, Outcome, Tender
+from kiosk.domain.tender import Attempt, Outcome
 from kiosk.effects import Effects
 from kiosk.records.chain import Entry, Head
 from kiosk.records.journal import Journal
@@ -244,7 +244,8 @@ def test_an_acknowledgement_before_the_entry_is_found() -> None:
 class NoIntent(Effects):
     """Asks for the money first and writes it down afterwards."""
 
-    def _prepare(self, tender: Tender) -> None:
+    def _prepare(self, wanted: PrepareTender) -> None:
+        tender = wanted.tender
         figures = tender.figures
         self._devices.terminal.pay(
             ports.Attempt(
@@ -255,7 +256,7 @@ class NoIntent(Effects):
             ),
             _DeafSink(),
         )
-        super()._prepare(tender)
+        super()._prepare(wanted)
 
 
 class _DeafSink:

@@ -28,6 +28,7 @@ from kiosk.domain.effects import (
     Reverse,
     SaleMade,
     SaleUndone,
+    SettleTerminal,
 )
 from kiosk.domain.events import (
     AttendantLeft,
@@ -60,6 +61,7 @@ from kiosk.domain.events import (
     TenderResult,
     TenderSettled,
     TenderStarted,
+    TerminalSettled,
     TimeLimitReached,
     TrainingEnded,
 )
@@ -89,7 +91,7 @@ MONEY = (
     Reverse,
     OrderShutdown,
 )
-ASKED = (*MONEY[:-1], PretendTender, PrintReceipt, CheckPin)
+ASKED = (*MONEY[:-1], SettleTerminal, PretendTender, PrintReceipt, CheckPin)
 APPROVED = Outcome.APPROVED
 
 
@@ -295,6 +297,8 @@ class CheckedLane:
                 self.feed(ReceiptPrinted(sale.sale_seq))
             case CheckPin(attendant=attendant, nonce=nonce):
                 self.feed(PinChecked(attendant, nonce, attendant == "7"))
+            case SettleTerminal():
+                self.feed(TerminalSettled(APPROVED))
             case CancelAuthorization():
                 pass  # The authorization's own answer says what came of it.
             case _:
@@ -320,6 +324,8 @@ class CheckedLane:
                 self.feed(ReceiptFailed(sale.sale_seq, "cover open"))
             case PretendTender() as pretend:
                 self.answer(pretend)
+            case SettleTerminal():
+                self.feed(TerminalSettled(Outcome.UNKNOWN))
             case _:
                 pass
 

@@ -20,6 +20,7 @@ from world import CheckedLane
 from kiosk.domain import events as e
 from kiosk.domain.lane import encode_state
 from kiosk.domain.modes import basket_of, intervention
+from kiosk.domain.policy import OfflinePolicy
 from kiosk.domain.pricing import price
 from kiosk.domain.promotion import Coupon, NForM
 from kiosk.domain.state import Attending, Idle, Lane, Training
@@ -69,6 +70,13 @@ OTHER_RULES = (
             RULES.limits, random_check_per_10000=5000, longest_basket=6, pin_tries=2
         ),
         receipt_unanswered="paper",
+        offline=OfflinePolicy(
+            enabled=True,
+            max_per_payment_minor=300,
+            max_count=2,
+            max_sum_minor=500,
+            max_age_hours=1,
+        ),
     ),
 )
 
@@ -97,7 +105,17 @@ def card_result(draw: Draw, lane: Lane, of: str) -> CardResult:
         amount = draw(some_amount)
     if draw(st.integers(0, 9)) == 0:
         currency = "USD"
-    return CardResult(outcome, amount, currency)
+    return CardResult(
+        outcome,
+        amount,
+        currency,
+        approved_offline=draw(st.booleans()),
+        error=draw(
+            st.sampled_from(
+                ["", "", "unreachable_host", "settlement_required", "rejected", "busy"]
+            )
+        ),
+    )
 
 
 def line(draw: Draw, lane: Lane) -> int:
@@ -208,6 +226,12 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
             card_result(d, lane, of),
         ),
     )[1],
+    e.TerminalSettled: lambda d, lane: e.TerminalSettled(
+        d(st.sampled_from(Outcome)),
+        is_needed=d(st.booleans()),
+        count=d(st.sampled_from([None, 0, 3])),
+        sum_minor=d(st.sampled_from([None, 0, lane.card_sum_minor, 7])),
+    ),
     e.ReceiptPrinted: lambda d, lane: e.ReceiptPrinted(sale_seq(d, lane)),
     e.ReceiptFailed: lambda d, lane: e.ReceiptFailed(sale_seq(d, lane), "no paper"),
     e.ReprintAsked: lambda d, lane: e.ReprintAsked(
@@ -252,9 +276,10 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
     e.DeviceChanged: lambda d, _: e.DeviceChanged(
         d(st.sampled_from(["scanner", "printer", "terminal", "scale", "disk", "?"])),
         d(st.sampled_from(["ready", "ready", "absent", "degraded", "?"])),
+        cause=d(st.sampled_from(["", "", "settlement_required", "tampering", "?"])),
     ),
     e.PowerChanged: lambda d, _: e.PowerChanged(
-        d(st.sampled_from(["mains", "battery", "low", "mains"]))
+        d(st.sampled_from(["mains", "battery", "low", "mains", "shutdown", "unknown"]))
     ),
     e.NetworkChanged: lambda d, _: e.NetworkChanged(d(st.booleans())),
     e.ClockDistrusted: lambda d, _: e.ClockDistrusted(),
