@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from kiosk.device_commands import devices
 from kiosk.records.commands import journal
 from kiosk.reporting import report
 
@@ -32,7 +33,7 @@ app = typer.Typer(
 
 app.add_typer(journal, name="journal")
 app.add_typer(report, name="report")
-app.add_typer(report, name="report")
+app.add_typer(devices, name="devices")
 
 
 SettingsFile = Annotated[
@@ -248,15 +249,3 @@ def decode(
     for decoded in commands.decode_files(files):
         words = commands.as_json_line(decoded) if json else commands.as_words(decoded)
         typer.echo(words)
-
-
-@app.command()
-def devices(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
-    """List each device of a lane with its driver and health, a line each."""
-    settings_module = _load("kiosk.settings")
-    try:
-        loaded = settings_module.load(settings)
-    except settings_module.ConfigError as error:
-        _fail(str(error))
-    for diagnosis in _load("hardware.diagnose").diagnose(loaded.all_devices()):
-        typer.echo(str(diagnosis))

@@ -24,6 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hardware import registry
+from hardware.ports import Recovery
 from kiosk.asked import Asked, ResumeAsked
 from kiosk.clock import RandomIds, SystemClock
 from kiosk.domain import body as bodies
@@ -153,6 +154,7 @@ class LaneProgram:
             ),
             check_pin=self._check_pin,
             sound=lambda sound: log.debug("sound %s", sound),
+            may_not_use=self._may_not_use,
         )
         self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)
         self._socket: LaneSocket | None = None
@@ -281,6 +283,33 @@ class LaneProgram:
             pins.hash_pin(self.records.secret, _NOBODYS_PIN)
             return False
         return pins.check_pin(self.records.secret, found.pin_hash, pin)
+
+    # -- the card terminal ---------------------------------------------------
+
+    def _may_not_use(self, terminal_id: str) -> str:
+        """Say why this terminal may take no money, or nothing when it may."""
+        recovery: Recovery = self.devices["terminal"].capabilities().recovery
+        match recovery:
+            case Recovery.BY_ID:
+                return ""
+            case Recovery.NONE if self.settings.payments.manual_reconciliation:
+                return ""
+            case Recovery.NONE:
+                return "it cannot tell how a payment ended (manual_reconciliation)"
+            case Recovery.LAST_TX:
+                return self._is_unproven(terminal_id)
+
+    def _is_unproven(self, terminal_id: str) -> str:
+        try:
+            proven = self.records.documents.device_choices().get("terminal")
+        except DocumentDamaged as error:
+            return str(error)
+        if proven and proven.settings.get("terminal_id") == terminal_id:
+            return ""
+        return (
+            f"terminal {terminal_id} is not commissioned at this lane;"
+            " stop the lane and run `kiosk devices commission terminal`"
+        )
 
     # -- the back office -----------------------------------------------------
 

@@ -17,7 +17,7 @@ from hardware import registry
 from kiosk.domain import promotion, restricted, tax
 from kiosk.domain.currency import MINOR_DIGITS, NUMERIC_CODES
 from kiosk.domain.label import LabelRules
-from kiosk.domain.policy import Limits, Rules
+from kiosk.domain.policy import Limits, OfflinePolicy, Rules
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
@@ -87,6 +87,17 @@ class SyncSettings(_Shape, frozen=True):
     answer_seconds: float = 10
 
 
+class PaymentSettings(_Shape, frozen=True):
+    """How much the shop risks with card payments.
+
+    `manual_reconciliation` enables a terminal that cannot tell how a payment ended;
+    staff then settle every one that was cut short.
+    """
+
+    manual_reconciliation: bool = False
+    offline: OfflinePolicy = OfflinePolicy()
+
+
 class Settings(_Shape, frozen=True):
     """All that one lane is told by its file."""
 
@@ -104,6 +115,7 @@ class Settings(_Shape, frozen=True):
     labels: LabelSettings = LabelSettings()
     panel: PanelSettings = PanelSettings()
     sync: SyncSettings = SyncSettings()
+    payments: PaymentSettings = PaymentSettings()
     limits: Limits = Limits()
     offers: tuple[Offer, ...] = ()
     devices: dict[str, dict[str, Any]] = {}
@@ -121,6 +133,7 @@ class Settings(_Shape, frozen=True):
             receipt_unanswered=self.receipt.unanswered,
             receipt_url=self.receipt.url,
             store=self.store.name,
+            offline=self.payments.offline,
         )
         return msgspec.structs.replace(rules, version=version_of(rules))
 
@@ -286,6 +299,12 @@ def _check(settings: Settings, name: str) -> None:
         for key, value in limits.items()
         # Not a number is not in any order, so it is asked for this way round.
         if not 0 <= value <= _LARGEST_LIMIT
+    ]
+    offline = msgspec.structs.asdict(settings.payments.offline)
+    faults += [
+        f"payments.offline.{key}: expected 0 or more, got {value}"
+        for key, value in offline.items()
+        if value < 0
     ]
     faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
     faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]

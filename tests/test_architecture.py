@@ -157,10 +157,14 @@ BEYOND_PORTS: Mapping[str, tuple[str, ...]] = {
     "kiosk/main.py": ("hardware.registry",),
     # A wrong driver or option is a wrong setting, found before anything starts.
     "kiosk/settings.py": ("hardware.registry",),
-    # `kiosk devices` asks each device how it is; `kiosk decode` reads pictures.
-    "kiosk/cli.py": (
+    # `kiosk devices` asks each device how it is, and makes it do something.
+    "kiosk/device_commands.py": (
         "hardware.registry",
         "hardware.diagnose",
+        "hardware.exercise",
+    ),
+    # `kiosk decode` reads pictures.
+    "kiosk/cli.py": (
         "hardware.scanner.commands",
         "hardware.scanner.camera",
     ),

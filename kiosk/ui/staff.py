@@ -199,7 +199,7 @@ def _basket_words(scene: Scene, basket: Basket | None) -> str:
                 amount=scene.money(owed.sum_minor),
             )
         )
-    return "\n".join(words)
+    return " · ".join(words)
 
 
 def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]:
