@@ -228,7 +228,15 @@ class Effects:
         finally:
             self._tickets.pop(attempt.attempt_id, None)
         if sink.is_on_disk and result.outcome is ports.Outcome.APPROVED:
-            self._post(TenderConfirmed(attempt.attempt_id))
+            told = sink.lines
+            lines = result.receipt_lines if result.receipt_lines != told else ()
+            self._post(
+                TenderConfirmed(
+                    attempt.attempt_id,
+                    receipt_lines=lines,
+                    merchant_lines=result.merchant_lines,
+                )
+            )
         elif not sink.was_told or sink.is_approved:
             self._post(TenderResult(attempt.attempt_id, _from_port(result)))
 
@@ -297,6 +305,8 @@ class _Sink:
         self._ticket = ticket
         self.was_told = False
         self.is_approved = False
+        # The receipt lines that are on disk with the approval.
+        self.lines: tuple[str, ...] = ()
         # An approval that is not known to be on disk completes nothing.
         self.is_on_disk = False
 
@@ -306,6 +316,7 @@ class _Sink:
     def result(self, result: ports.PayResult) -> bool:
         self.was_told = True
         self.is_approved = result.outcome is ports.Outcome.APPROVED
+        self.lines = result.receipt_lines
         self._post(TenderResult(self._attempt_id, _from_port(result)))
         is_on_disk = self._ticket.wait(_TICKET_SECONDS)
         self.is_on_disk = is_on_disk and self.is_approved

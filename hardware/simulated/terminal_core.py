@@ -128,6 +128,16 @@ class TerminalCore:
                     refund_id, self._refund(attempt, amount_minor, refund_id)
                 )
 
+    @property
+    def terminal_id(self) -> str:
+        """The terminal's number."""
+        return self._settings.terminal_id
+
+    @property
+    def is_busy(self) -> bool:
+        """Is a payment under way, whoever listens?"""
+        return self._dialogue is not None
+
     # What time does.
 
     @property

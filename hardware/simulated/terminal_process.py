@@ -1,27 +1,29 @@
 """The simulated card terminal: a process with a store of its own.
 
     python -m hardware.simulated.terminal_process --store FILE --port-file F
-        [--terminal-id ID] [--auto-present-ms N] [--auto-reverse]
-        [--card-ms N] [--ack-ms N] [--step-ms N]
+        [--wire plain|zvt|zvt_serial] [--terminal-id ID] [--auto-present-ms N]
+        [--auto-reverse] [--card-ms N] [--ack-ms N] [--step-ms N]
 
-It lives on when the lane dies, and its store lives on when it dies itself. The
-lane's words are described in `terminal_wire`; the bench tells it through its
-control port (device `terminal`): present_card, present_automatically,
-fail_next, fail_next_undo, auto_reverse, unplug, silence, speak, ledger,
-wait_for, stop.
+It lives on when the lane dies, and its store lives on when it dies itself. `plain` are
+the words of `terminal_wire`, `zvt` is ZVT over TCP and `zvt_serial` ZVT on a pty. The
+bench tells it through its control port (device `terminal`): present_card,
+present_automatically, fail_next, fail_next_undo, auto_reverse, unplug, silence, speak,
+ledger, wait_for, stop; with ZVT also twist_next, behave and open_day.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import selectors
 import socket
 import threading
 import time
+import tty
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from hardware.simulated.control import (
     LOOPBACK,
@@ -29,28 +31,35 @@ from hardware.simulated.control import (
     ControlServer,
     SimulatedBench,
 )
-from hardware.simulated.frames import PortFile, frame, split, write_port_file
-from hardware.simulated.terminal_core import Drop, Said, TerminalCore
-from hardware.simulated.terminal_plan import Fault, Plan, TerminalSettings
-from hardware.simulated.terminal_store import SqliteStore, Transaction
-from hardware.simulated.terminal_wire import (
-    Confirmed,
-    Moment,
-    Pay,
-    Refused,
-    Result,
-    ToTerminal,
+from hardware.simulated.frames import PortFile, write_port_file
+from hardware.simulated.terminal_core import Drop, TerminalCore
+from hardware.simulated.terminal_fronts import (
+    End,
+    Front,
+    Garbage,
+    Out,
+    PlainFront,
+    ZvtWire,
 )
+from hardware.simulated.terminal_plan import Fault, Plan, TerminalSettings
+from hardware.simulated.terminal_store import DayFile, SqliteStore, Transaction
+from hardware.simulated.zvt_front import Twist, ZvtFront
+from hardware.simulated.zvt_words import ZvtBehaviour
 
+_ZVT = ("zvt", "zvt_serial")
 # How often a control that waits for a payment looks again.
 LOOK_SECONDS = 0.02
 
 
 class TerminalProcess:
-    """Serves one terminal core on loopback. One loop; a lock lets controls in."""
+    """Serves one terminal core. One loop; a lock lets controls in."""
 
-    def __init__(self, core: TerminalCore) -> None:
+    def __init__(
+        self, core: TerminalCore, front: Front, zvt: ZvtFront | None = None
+    ) -> None:
         self._core = core
+        self._front = front
+        self._zvt = zvt
         self._turn = threading.Condition(threading.RLock())
         self._listener = socket.create_server((LOOPBACK, 0))
         self._listener.setblocking(False)
@@ -59,8 +68,7 @@ class TerminalProcess:
         self._ear = selectors.DefaultSelector()
         self._ear.register(self._listener, selectors.EVENT_READ)
         self._ear.register(self._bell, selectors.EVENT_READ)
-        self._rest: dict[socket.socket, bytes] = {}
-        self._payers: dict[str, socket.socket] = {}
+        self._ends: set[End] = set()
         self._unplugged_until = 0.0
         self._is_silent = False
         self._stopped = False
@@ -71,10 +79,15 @@ class TerminalProcess:
         port: int = self._listener.getsockname()[1]
         return port
 
+    def attach(self, line: End) -> None:
+        """Serve a serial line as well."""
+        self._ends.add(line)
+        self._ear.register(line, selectors.EVENT_READ, line)
+
     @property
     def controls(self) -> Mapping[str, Control]:
         """What bench, demo and tests can tell it."""
-        return {
+        return self._zvt_controls() | {
             "present_card": self.present_card,
             "present_automatically": self.present_automatically,
             "fail_next": self.fail_next,
@@ -151,6 +164,33 @@ class TerminalProcess:
         with self._turn:
             return self._turn.wait_for(is_there, seconds)
 
+    def _zvt_controls(self) -> dict[str, Control]:
+        if self._zvt is None:
+            return {}
+        return {
+            "twist_next": self.twist_next,
+            "behave": self.behave,
+            "open_day": self.open_day,
+        }
+
+    def twist_next(self, twist: str) -> None:
+        """Let the next ZVT dialogue go another way (`Twist`)."""
+        with self._turn:
+            if self._zvt is not None:
+                self._zvt.twist_next(Twist(twist))
+
+    def behave(self, **how: bool) -> None:
+        """Behave as another maker's terminal from now on (`ZvtBehaviour`)."""
+        with self._turn:
+            if self._zvt is not None:
+                self._zvt.behaviour = replace(self._zvt.behaviour, **how)
+
+    def open_day(self) -> None:
+        """Refuse every payment until an end of day was run."""
+        with self._turn:
+            if self._zvt is not None:
+                self._zvt.is_day_open = True
+
     def stop(self) -> None:
         """End the process in good order."""
         with self._turn:
@@ -166,17 +206,17 @@ class TerminalProcess:
             ready = self._ear.select(wait)
             with self._turn:
                 for key, _ in ready:
-                    self._attend(key.fileobj)
+                    self._attend(key.fileobj, key.data)
                 for said in self._core.advance(time.monotonic()):
-                    self._say_to_payer(said)
+                    self._send(self._front.say(said))
                 self._turn.notify_all()
 
-    def _attend(self, end: object) -> None:
-        if end is self._bell:
+    def _attend(self, ready: object, end: End | None) -> None:
+        if ready is self._bell:
             self._bell.recv(64)
-        elif end is self._listener:
+        elif ready is self._listener:
             self._welcome()
-        elif isinstance(end, socket.socket) and end in self._rest:
+        elif end is not None and end in self._ends:
             self._listen(end)
 
     def _welcome(self) -> None:
@@ -185,59 +225,70 @@ class TerminalProcess:
             link.close()
             return
         link.setblocking(False)
-        self._rest[link] = b""
-        self._ear.register(link, selectors.EVENT_READ)
+        self._ends.add(link)
+        self._ear.register(link, selectors.EVENT_READ, link)
 
-    def _listen(self, link: socket.socket) -> None:
+    def _listen(self, end: End) -> None:
         try:
-            received = link.recv(65536)
-            bodies, self._rest[link] = split(self._rest[link] + received)
-            words = [msgspec.json.decode(body, type=ToTerminal) for body in bodies]
-        except (OSError, msgspec.DecodeError):
-            self._hang_up(link)
+            received = end.recv(65536)
+            self._send(self._front.hear(time.monotonic(), end, received))
+        except (OSError, Garbage):
+            self._hang_up(end)
             return
-        for word in words:
-            if isinstance(word, Pay):
-                self._payers[word.attempt.attempt_id] = link
-            for said in self._core.handle(time.monotonic(), word):
-                if isinstance(said, Moment | Result):
-                    # Of a payment: to its own link, whoever asked (a cancel).
-                    self._say_to_payer(said)
-                else:
-                    self._say(link, said)
         if not received:
-            self._hang_up(link)
+            self._hang_up(end)
 
-    def _say_to_payer(self, said: Said) -> None:
-        if isinstance(said, Moment | Result | Confirmed | Refused | Drop):
-            link = self._payers.get(said.attempt_id)
-            if link is not None or isinstance(said, Drop):
-                self._say(link, said)
-
-    def _say(self, link: socket.socket | None, said: Said) -> None:
-        if isinstance(said, Drop):
-            if link is not None:
-                self._hang_up(link)
-            self._unplug(said.seconds)
-        elif link is not None and link in self._rest and not self._is_silent:
-            try:
-                link.sendall(frame(msgspec.json.encode(said)))
-            except OSError:
-                self._hang_up(link)
+    def _send(self, out: list[Out]) -> None:
+        for end, what in out:
+            if isinstance(what, Drop):
+                if end is not None:
+                    self._hang_up(end)
+                self._unplug(what.seconds)
+            elif end in self._ends and not self._is_silent:
+                try:
+                    end.sendall(what)
+                except OSError:
+                    self._hang_up(end)
 
     def _unplug(self, seconds: float) -> None:
         if seconds > 0:
             self._unplugged_until = time.monotonic() + seconds
-            for link in list(self._rest):
-                self._hang_up(link)
+            for end in list(self._ends):
+                self._hang_up(end)
 
-    def _hang_up(self, link: socket.socket) -> None:
-        if link in self._rest:
-            del self._rest[link]
-            self._ear.unregister(link)
-            link.close()
-        for attempt_id in [a for a, it in self._payers.items() if it is link]:
-            del self._payers[attempt_id]
+    def _hang_up(self, end: End) -> None:
+        if end in self._ends and not isinstance(end, SerialLine):
+            self._ends.remove(end)
+            self._ear.unregister(end)
+            end.close()
+        self._front.hung_up(end)
+
+
+class SerialLine:
+    """The terminal's end of a pty. It stays when the lane lets go of the other."""
+
+    def __init__(self) -> None:
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.name = os.ttyname(self._slave)
+
+    def fileno(self) -> int:
+        """Return what a selector waits on."""
+        return self._master
+
+    def recv(self, size: int) -> bytes:
+        """Return what came."""
+        return os.read(self._master, size)
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it."""
+        while data:
+            data = data[os.write(self._master, data) :]
+
+    def close(self) -> None:
+        """Pull the cable for good."""
+        os.close(self._master)
+        os.close(self._slave)
 
 
 def _seconds(ms: int | None) -> float | None:
@@ -249,15 +300,17 @@ def main() -> None:
     words = argparse.ArgumentParser(description="A card terminal that takes no cards")
     words.add_argument("--store", type=Path, required=True)
     words.add_argument("--port-file", type=Path, required=True)
-    words.add_argument("--terminal-id", default=TerminalSettings().terminal_id)
+    words.add_argument("--terminal-id")
     words.add_argument("--auto-present-ms", type=int)
     words.add_argument("--auto-reverse", action="store_true")
     words.add_argument("--card-ms", type=int, default=60_000)
     words.add_argument("--ack-ms", type=int, default=15_000)
     words.add_argument("--step-ms", type=int, default=200)
+    words.add_argument("--wire", choices=("plain", *_ZVT), default="plain")
     asked = words.parse_args()
     settings = TerminalSettings(
-        terminal_id=asked.terminal_id,
+        terminal_id=asked.terminal_id
+        or ("29001006" if asked.wire in _ZVT else TerminalSettings().terminal_id),
         auto_reverse=asked.auto_reverse,
         card_seconds=asked.card_ms / 1000,
         ack_seconds=asked.ack_ms / 1000,
@@ -265,11 +318,22 @@ def main() -> None:
         present_after_seconds=_seconds(asked.auto_present_ms),
     )
     asked.store.parent.mkdir(parents=True, exist_ok=True)
-    terminal = TerminalProcess(TerminalCore(SqliteStore(asked.store), settings))
+    core = TerminalCore(SqliteStore(asked.store), settings)
+    line: SerialLine | None = None
+    if asked.wire in _ZVT:
+        zvt = ZvtFront(core, ZvtBehaviour(), DayFile(asked.store))
+        wire = ZvtWire(zvt, is_serial=asked.wire == "zvt_serial")
+        terminal = TerminalProcess(core, wire, zvt)
+        if asked.wire == "zvt_serial":
+            line = SerialLine()
+            terminal.attach(line)
+    else:
+        terminal = TerminalProcess(core, PlainFront(core))
     bench = SimulatedBench()
     bench.add("terminal", terminal)
     control = ControlServer(bench)
-    write_port_file(asked.port_file, PortFile(terminal.port, control.port))
+    tty_name = line.name if line else ""
+    write_port_file(asked.port_file, PortFile(terminal.port, control.port, tty_name))
     print("ready", flush=True)
     terminal.run()
     control.close()

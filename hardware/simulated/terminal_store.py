@@ -6,6 +6,7 @@ truth about the shopper's money that the lane is measured against.
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -77,6 +78,15 @@ class TerminalStore(Protocol):
         """Write them, all or none; on disk when it returns."""
 
 
+class Day(Protocol):
+    """What a terminal remembers of its last end of day."""
+
+    @property
+    def settled_receipt(self) -> int: ...
+
+    def settle(self, receipt: int) -> None: ...
+
+
 class MemoryStore:
     """Keeps transactions for as long as the object lives: a disk for simulations."""
 
@@ -124,3 +134,35 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+class DayFile:
+    """Which receipt was the last before the newest end of day; survives the process."""
+
+    def __init__(self, store: Path) -> None:
+        self._path = store.with_suffix(".day")
+
+    @property
+    def settled_receipt(self) -> int:
+        """The newest receipt that an end of day closed, 0 for none."""
+        try:
+            return int(self._path.read_text())
+        except FileNotFoundError:
+            return 0
+
+    def settle(self, receipt: int) -> None:
+        """Close the day with this receipt; on disk when it returns."""
+        aside = self._path.with_suffix(".new")
+        aside.write_text(str(receipt))
+        os.replace(aside, self._path)
+
+
+class MemoryDay:
+    """The same for as long as the object lives."""
+
+    def __init__(self) -> None:
+        self.settled_receipt = 0
+
+    def settle(self, receipt: int) -> None:
+        """Close the day with this receipt."""
+        self.settled_receipt = receipt

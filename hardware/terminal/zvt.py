@@ -37,7 +37,14 @@ from hardware.terminal import zvt_commands, zvt_decide
 from hardware.terminal import zvt_outcome as outcome
 from hardware.terminal.zvt_apdu import Apdu
 from hardware.terminal.zvt_commands import Password
-from hardware.terminal.zvt_decide import Last, Mark, Nothing, NotTold, of_reference
+from hardware.terminal.zvt_decide import (
+    Last,
+    Mark,
+    Nothing,
+    NotTold,
+    StillBusy,
+    of_reference,
+)
 from hardware.terminal.zvt_dialogue import (
     Dialogue,
     DialogueEnd,
@@ -152,7 +159,7 @@ class ZvtTerminal:
                         mark = zvt_decide.mark_of(last)
                     case Nothing(code):
                         mark = Mark(self._terminal_id, empty=code)
-                    case NotTold():
+                    case NotTold() | StillBusy():
                         return None
             except OSError as error:
                 self._lost(error)
@@ -304,6 +311,10 @@ class ZvtTerminal:
         match end:
             case Ended(Completion(), Status() as status):
                 return status
+            case Refused(code) | Ended(Abort(code)) if (
+                zvt_decide.error_of(code) is TerminalError.BUSY
+            ):
+                return StillBusy()
             case Ended(Abort(code)) if code != zvt_decide.NOT_POSSIBLE and not (
                 zvt_decide.error_of(code).value
             ):
@@ -331,6 +342,9 @@ class ZvtTerminal:
         if now - asking.idle_since < apart:
             return QueryResult(Answer.IN_PROGRESS)
         answer = zvt_decide.decide(attempt, self._last(link))
+        if answer.answer is Answer.IN_PROGRESS:
+            asking.idle_since = asking.answer = None
+            return answer
         if asking.answer != answer or asking.answered_at is None:
             asking.answer, asking.answered_at = answer, now
             if self._profile.answers_apart_seconds > 0:

@@ -77,7 +77,11 @@ class NotTold(msgspec.Struct, frozen=True):
     """The terminal cannot repeat (06 20 refused), or said something else."""
 
 
-Last: TypeAlias = Status | Nothing | NotTold
+class StillBusy(msgspec.Struct, frozen=True):
+    """The terminal is at something else, perhaps at the payment in question."""
+
+
+Last: TypeAlias = Status | Nothing | NotTold | StillBusy
 
 
 def read_mark(text: str) -> Mark | None:
@@ -203,6 +207,8 @@ def decide(attempt: Attempt, last: Last) -> QueryResult:
             return QueryResult(
                 Answer.NOT_CHARGED if is_same_word else Answer.INDETERMINATE
             )
+        case StillBusy():
+            return QueryResult(Answer.IN_PROGRESS)
         case NotTold():
             return QueryResult(Answer.INDETERMINATE)
         case Status():

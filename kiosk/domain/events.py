@@ -177,10 +177,15 @@ class TenderResult(_Shape, frozen=True):
 
 
 class TenderConfirmed(_Shape, frozen=True):
-    """The terminal closed the dialogue after our acknowledgement."""
+    """The terminal closed the dialogue after our acknowledgement.
+
+    Some send their receipts only after the result: these are their lines.
+    """
 
     attempt_id: str
     at_ms: int = 0
+    receipt_lines: tuple[str, ...] = ()
+    merchant_lines: tuple[str, ...] = ()
 
 
 class TenderQueried(_Shape, frozen=True):

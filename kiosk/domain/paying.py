@@ -189,7 +189,15 @@ def tender_confirmed(turn: Turn, event: TenderConfirmed) -> None:
         case Paying(phase="approved", tender=tender) if (
             attempt is not None and tender.attempt_id == attempt.attempt_id
         ):
-            complete(turn, tender, attempt.result, event.at_ms)
+            result = attempt.result
+            if result is not None and (event.receipt_lines or event.merchant_lines):
+                result = replace(
+                    result,
+                    receipt_lines=event.receipt_lines or result.receipt_lines,
+                    merchant_lines=event.merchant_lines,
+                )
+                note(turn, replace(attempt, result=result))
+            complete(turn, tender, result, event.at_ms)
         case _:
             ignore(turn, event)
 
