@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ Options = Mapping[str, Any]
 IsKnown = Callable[[str], bool]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
 
 SIMULATED = "simulated"
@@ -81,6 +82,32 @@ class _SimulatedPrinter(_Shape, frozen=True):
 class _SimulatedTerminal(_Shape, frozen=True):
     port_file: Text
     pay_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 150.0
+
+
+class _Zvt(_Shape, frozen=True, kw_only=True):
+    """What ZVT over TCP and over a serial line have in common."""
+
+    # A file of its own, readable by the lane alone: lane.toml holds no secret.
+    password_file: Text
+    currency: Text = "EUR"
+    # The number on the terminal: another one that answers is noticed.
+    terminal_id: str = ""
+    charset: Literal["cp437", "latin-1", "iso8859-2", "utf-8"] = "cp437"
+    prints: bool = False
+    watch_seconds: Seconds = 60.0
+    dialogue_seconds: Seconds = 180.0
+    idle_apart_seconds: Seconds = 5.0
+    answers_apart_seconds: Seconds = 60.0
+
+
+class _ZvtTcp(_Zvt, frozen=True, kw_only=True):
+    host: Text
+    port: Port = 20007
+
+
+class _ZvtSerial(_Zvt, frozen=True, kw_only=True):
+    device: Text
+    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
 
 
 class _SimulatedScale(_Shape, frozen=True):
@@ -279,6 +306,54 @@ def _simulated_terminal(options: _SimulatedTerminal) -> object:
     return SimulatedTerminal(Path(options.port_file), options.pay_seconds)
 
 
+def _zvt_tcp(options: _ZvtTcp) -> object:
+    from hardware.terminal.zvt import ZvtTerminal
+    from hardware.terminal.zvt_link import TcpLink
+
+    return ZvtTerminal(
+        lambda: TcpLink(options.host, options.port), _zvt_profile(options)
+    )
+
+
+def _zvt_serial(options: _ZvtSerial) -> object:
+    from hardware.terminal.zvt import ZvtTerminal
+    from hardware.terminal.zvt_link import SerialLink
+
+    return ZvtTerminal(
+        lambda: SerialLink(options.device, options.baud), _zvt_profile(options)
+    )
+
+
+def _zvt_profile(options: _Zvt) -> Any:
+    from hardware.terminal.zvt import Profile
+    from hardware.terminal.zvt_commands import Password
+    from hardware.terminal.zvt_dialogue import Timers
+
+    try:
+        password = Password(Path(options.password_file).read_text().strip())
+    except (OSError, ValueError) as error:
+        raise DeviceConfigError(
+            "devices.terminal.password_file",
+            f"{options.password_file}: {_reason(error)}",
+        ) from error
+    return Profile(
+        password,
+        options.currency,
+        options.terminal_id,
+        options.charset,
+        options.prints,
+        Timers(dialogue_seconds=options.dialogue_seconds),
+        options.idle_apart_seconds,
+        options.answers_apart_seconds,
+        options.watch_seconds,
+    )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    words = error.strerror if isinstance(error, OSError) else str(error)
+    return words or type(error).__name__
+
+
 def _simulated_scale(options: _SimulatedScale) -> object:
     from hardware.simulated.scale import SimulatedScale
 
@@ -329,7 +404,11 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         "escpos_file": Driver(_FilePrinter, _file_printer),
         SIMULATED: Driver(_SimulatedPrinter, _simulated_printer),
     },
-    "terminal": {SIMULATED: Driver(_SimulatedTerminal, _simulated_terminal)},
+    "terminal": {
+        "zvt_tcp": Driver(_ZvtTcp, _zvt_tcp),
+        "zvt_serial": Driver(_ZvtSerial, _zvt_serial),
+        SIMULATED: Driver(_SimulatedTerminal, _simulated_terminal),
+    },
     "scale": {
         SIMULATED: Driver(_SimulatedScale, _simulated_scale),
         "none": Driver(_None, _no_scale),

@@ -55,13 +55,17 @@ class TerminalProcess:
     """Serves one terminal core. One loop; a lock lets controls in."""
 
     def __init__(
-        self, core: TerminalCore, front: Front, zvt: ZvtFront | None = None
+        self,
+        core: TerminalCore,
+        front: Front,
+        zvt: ZvtFront | None = None,
+        port: int = 0,
     ) -> None:
         self._core = core
         self._front = front
         self._zvt = zvt
         self._turn = threading.Condition(threading.RLock())
-        self._listener = socket.create_server((LOOPBACK, 0))
+        self._listener = socket.create_server((LOOPBACK, port))
         self._listener.setblocking(False)
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -300,6 +304,9 @@ def main() -> None:
     words = argparse.ArgumentParser(description="A card terminal that takes no cards")
     words.add_argument("--store", type=Path, required=True)
     words.add_argument("--port-file", type=Path, required=True)
+    words.add_argument(
+        "--port", type=int, default=0, help="of ZVT; 0: any that is free"
+    )
     words.add_argument("--terminal-id")
     words.add_argument("--auto-present-ms", type=int)
     words.add_argument("--auto-reverse", action="store_true")
@@ -323,7 +330,7 @@ def main() -> None:
     if asked.wire in _ZVT:
         zvt = ZvtFront(core, ZvtBehaviour(), DayFile(asked.store))
         wire = ZvtWire(zvt, is_serial=asked.wire == "zvt_serial")
-        terminal = TerminalProcess(core, wire, zvt)
+        terminal = TerminalProcess(core, wire, zvt, asked.port)
         if asked.wire == "zvt_serial":
             line = SerialLine()
             terminal.attach(line)

@@ -108,12 +108,14 @@ class ZvtFront:
                 return self._abort(now)
             case 0x0501:
                 return self._enquiry()
-            case _ if self._paying or self._out or self._awaiting:
-                return [Apdu(0x8400 | WAIT)]
             case 0x0600:
+                # On a serial line nothing else says that the lane began anew.
+                self.hung_up()
                 self._config = apdu.data[_PASSWORD_BYTES]
                 terminal_id = self._core.terminal_id
                 return self._begin(registered(terminal_id, self.status))
+            case _ if self._paying or self._out or self._awaiting:
+                return [Apdu(0x8400 | WAIT)]
             case 0x0601:
                 return self._pay(now, zvt_fields.parse(apdu.data))
             case 0x0620:

@@ -18,7 +18,6 @@ import msgspec
 from msgspec.structs import replace
 
 from hardware.ports import (
-    SETTLEMENT_REQUIRED,
     Answer,
     Attempt,
     Capabilities,
@@ -54,6 +53,11 @@ from hardware.terminal.zvt_dialogue import (
     Silent,
     Timers,
 )
+from hardware.terminal.zvt_health import (
+    NEEDS_DIAGNOSIS,
+    NEEDS_INITIALISATION,
+    state_of,
+)
 from hardware.terminal.zvt_link import Link, NothingSent
 from hardware.terminal.zvt_messages import Abort, Completion, Status
 
@@ -65,20 +69,6 @@ Connect: TypeAlias = Callable[[], Link]
 WATCH_SECONDS = 60.0
 WATCH_TROUBLE_SECONDS = 4.0
 _SETTLE_SECONDS = 300.0
-
-_STATUS_WORDS = {
-    zvt_decide.BUSY: "busy",
-    0x51: "needs an initialisation",
-    0xC2: "needs a diagnosis",
-    0xDC: "a card is in the reader",
-    0xE1: "a card was not taken out",
-    0xCC: "its printer is not ready",
-    0xE0: "under remote maintenance",
-    0xFC: "is out of order (device missing)",
-    0xDF: "is out of order",
-    0xE2: "its card reader is out of order",
-    0xB1: "its memory is full",
-}
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -377,7 +367,10 @@ class ZvtTerminal:
         financial command has left before it is returned."""
         if self._link is not None:
             return self._link
-        link = self._connect()
+        try:
+            link = self._connect()
+        except OSError as error:
+            raise NothingSent(str(error)) from error
         try:
             self._register(link)
         except OSError as error:
@@ -450,22 +443,15 @@ class ZvtTerminal:
         try:
             link = self._ready_link()
             status = self._status(link)
-            if status == 0xC2:
+            if status == NEEDS_DIAGNOSIS:
                 self._run(link, zvt_commands.diagnosis())
-            elif status == 0x51:
+            elif status == NEEDS_INITIALISATION:
                 self._run(link, zvt_commands.initialisation(self._profile.password))
         except OSError as error:
             self._lost(error)
             return DeviceState(Health.ABSENT, str(error) or "no answer")
-        if status in (None, zvt_decide.OK, 0xDC, 0xE1):
-            who = f"terminal {self._terminal_id} {self._software}".rstrip()
-            return DeviceState(Health.READY, who)
-        if status == zvt_decide.SETTLEMENT_OPEN:
-            return DeviceState(
-                Health.ABSENT, "its end of day is open", SETTLEMENT_REQUIRED
-            )
-        words = _STATUS_WORDS.get(status, f"status {status:02X}")
-        return DeviceState(Health.ABSENT, words)
+        who = f"terminal {self._terminal_id} {self._software}".rstrip()
+        return state_of(status, who)
 
     def _run(self, link: Link, command: Apdu) -> None:
         self._dialogue(link).hold(command)

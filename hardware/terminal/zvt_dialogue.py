@@ -33,6 +33,7 @@ from hardware.terminal.zvt_messages import (
 
 # How soon a wish to cancel is looked for while the terminal is silent.
 _LOOK_SECONDS = 0.1
+_ABORT_SECONDS = 1.0
 _CUSTOMER, _MERCHANT = 2, 1
 
 
@@ -170,6 +171,8 @@ class Dialogue:
     def _give_up(self) -> None:
         """T4: ask the terminal to stop. What it makes of that, a query tells."""
         self._link.send(zvt_commands.abort())
+        # Its answer must not be taken for that of the next command.
+        self._next(min(self._timers.answer_seconds, _ABORT_SECONDS), can_cancel=False)
 
     def _print(self, printed: PrintLine | PrintBlock) -> None:
         match printed:

@@ -104,6 +104,8 @@ class SerialLink:
             self._port = serial.Serial(
                 port, baud, stopbits=serial.STOPBITS_TWO, timeout=0, write_timeout=3
             )
+            # What another program, or this one before a cut, left unread.
+            self._port.reset_input_buffer()
         except OSError as error:
             raise NothingSent(str(error)) from error
         self._rest = b""
