@@ -1,7 +1,7 @@
 """The simulated receipt printer: a process that prints on PNGs.
 
     python -m hardware.simulated.printer --port-file F --out DIR [--width-mm 80|58]
-        [--pty]
+        [--port N] [--pty]
 
 It speaks ESC/POS on a loopback TCP port (and on a pty): takes bytes as fast as
 a printing head prints them, answers `DLE EOT` at once and `GS r` in order, and
@@ -26,12 +26,13 @@ def main() -> None:
     words.add_argument("--port-file", type=Path, required=True)
     words.add_argument("--out", type=Path, required=True)
     words.add_argument("--width-mm", type=int, choices=(80, 58), default=80)
+    words.add_argument("--port", type=int, default=0, help="0: any that is free")
     words.add_argument("--pty", action="store_true")
     asked = words.parse_args()
     printer = SimulatedPrinter(asked.out, asked.width_mm)
     bench = SimulatedBench()
     bench.add("printer", printer)
-    wire = TcpWire(printer)
+    wire = TcpWire(printer, asked.port)
     terminal = PtyWire(printer).tty if asked.pty else ""
     control = ControlServer(bench)
     write_port_file(asked.port_file, PortFile(wire.port, control.port, terminal))

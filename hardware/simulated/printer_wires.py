@@ -17,9 +17,9 @@ from hardware.simulated.printer_mechanism import SimulatedPrinter
 class TcpWire:
     """Takes connections for a printer, several at a time, as network printers do."""
 
-    def __init__(self, printer: SimulatedPrinter) -> None:
+    def __init__(self, printer: SimulatedPrinter, port: int = 0) -> None:
         self._printer = printer
-        self._listener = socket.create_server((LOOPBACK, 0))
+        self._listener = socket.create_server((LOOPBACK, port))
         self._links: set[socket.socket] = set()
         self._start(self._accept)
         self._start(self._pull)

@@ -1,7 +1,7 @@
 """The simulated card terminal: a process with a store of its own.
 
     python -m hardware.simulated.terminal_process --store FILE --port-file F
-        [--wire plain|zvt|zvt_serial] [--terminal-id ID] [--auto-present-ms N]
+        [--wire plain|zvt|zvt_serial] [--port N] [--terminal-id ID] [--auto-present-ms N]
         [--auto-reverse] [--card-ms N] [--ack-ms N] [--step-ms N]
 
 It lives on when the lane dies, and its store lives on when it dies itself. `plain` are

@@ -73,6 +73,31 @@ def compare(
     )
 
 
+# What the demo's terminal lets slip (the public test number): as text, spaced as on
+# receipts, as packed decimals, and its track.
+_CARD_DATA = (
+    b"4111111111111111",
+    b"4111 1111 1111 1111",
+    bytes.fromhex("4111111111111111"),
+    b"D9912101",
+)
+
+
+def card_data(folder: Path, but: Path) -> tuple[int, list[str]]:
+    """Search every file that a played shop wrote, the terminal's own aside.
+
+    Returns how many files were searched, and those that hold card data.
+    """
+    searched, found = 0, []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith(but.name):
+            searched += 1
+            content = path.read_bytes()
+            if any(secret in content for secret in _CARD_DATA):
+                found.append(str(path.relative_to(folder)))
+    return searched, found
+
+
 def totals(journal: Path) -> report.Totals:
     """Fold a lane's journal into X figures."""
     return report.fold(
@@ -121,6 +146,9 @@ def _sales(entries: list[Entry]) -> tuple[int, int]:
 
 def _kept(one: dict[str, Any]) -> int:
     if one["state"] != "approved" or not one.get("result"):
+        return 0
+    if one["kind"] == "reversal":
+        # The payment itself is marked as reversed.
         return 0
     sign = 1 if one["kind"] == "payment" else -1
     return sign * int(one["result"]["amount_minor"])

@@ -76,6 +76,7 @@ def demo(out: Path) -> int:
     shortened = ", ".join(f"{name} {value}" for name, value in SHORTENED.items())
     console.print(f"waits shortened by settings: {shortened}")
     console.print("and of sync: hello 2 s, answer 2 s, longest retry 3 s")
+    console.print("and of the terminal: idle 0.5 s apart, answers 1 s apart")
     console.print(f"screenshots, receipts, journal: {day.shop.folder}")
     console.print(f"took {time.monotonic() - began:.0f} s")
     for fault in result.faults:
@@ -129,6 +130,8 @@ class Day:
         self.picture("attendant")
         self._tap_until("approve", "back at the basket", lambda s: s.mode == "Scanning")
         self._say("wine approved by Ana with her PIN")
+        # A terminal that is set up wrongly tells more than it may.
+        self.shop.terminal.tell("terminal", "twist_next", twist="leak")
         self._pay()
         self.picture("receipt-choice")
         self._tap_until(
@@ -223,6 +226,17 @@ class Day:
         if result.sales != 6:
             fault = f"{result.sales} sales were made, not 6"
             result = msgspec.structs.replace(result, faults=(*result.faults, fault))
+        searched, leaks = books.card_data(
+            self.shop.folder, self.shop.folder / "terminal.db"
+        )
+        if leaks:
+            fault = f"card data in {', '.join(leaks)}"
+            result = msgspec.structs.replace(result, faults=(*result.faults, fault))
+        else:
+            self._say(
+                "the terminal let a card number and a track slip; they are in none of"
+                f" {searched} files"
+            )
         self._say(
             f"{result.sales} sales, {result.sales_minor / 100:.2f} EUR in the journal,"
             f" {result.terminal_minor / 100:.2f} EUR at the terminal"

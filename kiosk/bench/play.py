@@ -34,6 +34,8 @@ SHOP = Path(__file__).parent / "shop"
 LANE_ID = "lane-1"
 ENROL_TOKEN = "play-only"  # noqa: S105  # opens a loopback back office made to play with
 START_SECONDS = 60.0
+# ZVT's usual factory password.
+_TERMINAL_PASSWORD = "123456"  # noqa: S105  # of a terminal made to play with
 
 # Who works in the shop that is played: number, name, PIN, roles. Play only.
 STAFF = (
@@ -142,6 +144,8 @@ class Shop:
         self.window = WindowClient(self.state / "bench.sock")
         self.printer = RemoteBench(folder / "printer.json")
         self.terminal = RemoteBench(folder / "terminal.json")
+        self.printer_port = _free_port()
+        self.terminal_port = _free_port()
         self._write_settings(options)
         self._write_roster()
         kiosk = [sys.executable, "-m", "kiosk"]
@@ -155,6 +159,7 @@ class Shop:
                     "hardware.simulated.printer",
                     *("--port-file", str(folder / "printer.json")),
                     *("--out", str(self.receipts)),
+                    *("--port", str(self.printer_port)),
                 ],
                 logs / "printer.log",
             ),
@@ -165,6 +170,8 @@ class Shop:
                     "hardware.simulated.terminal_process",
                     *("--port-file", str(folder / "terminal.json")),
                     *("--store", str(folder / "terminal.db")),
+                    *("--wire", "zvt"),
+                    *("--port", str(self.terminal_port)),
                 ],
                 logs / "terminal.log",
             ),
@@ -201,9 +208,29 @@ class Shop:
         self.parts["office"].start()
         for name in ("printer", "terminal"):
             self._await(name, (self.folder / f"{name}.json").exists)
+        self._commission()
         self._await("office", self._office_answers)
         self.start_lane()
         self.parts["sync"].start()
+
+    def _commission(self) -> None:
+        """Let the terminal prove itself, as a technician does before the first sale."""
+        documents = Documents(self.state / "documents")
+        if "terminal" in documents.device_choices():
+            return
+        self.terminal.tell("terminal", "present_automatically", after_ms=0)
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "kiosk", "devices", "commission", "terminal"),
+                *("--settings", str(self.settings)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.terminal.tell("terminal", "present_automatically", after_ms=None)
+        if done.returncode != 0:
+            raise PlayError(f"the terminal was not commissioned: {done.stderr.strip()}")
 
     def start_lane(self) -> None:
         """Start the lane and wait for its screen."""
@@ -235,6 +262,7 @@ class Shop:
 
     def _write_settings(self, options: PlayOptions) -> None:
         server_key(self.folder / "office")
+        (self.folder / "terminal.password").write_text(f"{_TERMINAL_PASSWORD}\n")
         width, height, diagonal = (
             (1920, 1080, 15.6) if options.landscape else (1080, 1920, 21.5)
         )
@@ -255,8 +283,9 @@ class Shop:
             "diagonal_inches": str(diagonal),
             "scanner": str(self.scanner.link),
             "pictures": self.camera.source,
-            "printer": str(self.folder / "printer.json"),
-            "terminal": str(self.folder / "terminal.json"),
+            "printer_port": str(self.printer_port),
+            "terminal_port": str(self.terminal_port),
+            "terminal_password": str(self.folder / "terminal.password"),
             "limits": limits,
         }
         for word, value in words.items():
