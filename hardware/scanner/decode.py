@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from hardware.scanner.camera_wire import MOST_CODES, Box, Code, is_same_place
+from hardware.scanner.ean_lines import read_label
 from hardware.scanner.readers import (
     MOST_SPOTS,
     STAY,
@@ -27,24 +28,56 @@ from hardware.scanner.readers import (
     located,
     read_zbar,
     read_zxing,
+    reading_of,
 )
 
 # Of all sizes tried this reads best; more pixels cost time and add wrong reads.
 WORKING_SIZE = 1280
 # The votes that accept a code: two that concur, and more than twice any rival's.
 ENOUGH_VOTES = 2
+# Eight bands of a label that agree weigh more than one rival reading, less than two.
+LINES = "lines"
+LINES_VOTES = 3
 # Straightened cuttings of larger things than this are no label in the hand.
 _MOST_PIXELS = 3_000_000
 EDGE_PIXELS = 5.0
 
 
 def decode(grey: Grey) -> list[Code]:
-    """Return the codes accepted in one frame, top to bottom."""
+    """Return the codes accepted in one frame of many, top to bottom."""
+    return _decoded(grey, look)
+
+
+def decode_still(grey: Grey) -> list[Code]:
+    """Return the codes accepted in a picture that comes alone, top to bottom.
+
+    Labels that stay unread are given to the reader of blurred ones: half a second
+    each, which a live camera spends better on its next frames.
+    """
+    return _decoded(grey, look_long)
+
+
+def look_long(grey: Grey) -> list[Reading]:
+    """Return all readings of a picture, those of blurred labels among them."""
+    readings = look(grey)
+    spots = _unsettled_spots(located(grey), readings)
+    if not spots or _is_settled(readings, spots):
+        return readings
+    for spot in spots:
+        fit = read_label(grey, spot)
+        if fit is not None and fit.is_sure:
+            box = _box_of_quad(spot)
+            reading = reading_of(LINES, "ean13", "]E0", fit.text, box)
+            readings += [reading] if reading is not None else []
+    return readings
+
+
+def _decoded(grey: Grey, look_at: Callable[[Grey], list[Reading]]) -> list[Code]:
     scale = min(1.0, WORKING_SIZE / max(grey.shape))
     grey = _scaled(grey, scale) if scale < 1.0 else np.ascontiguousarray(grey)
     if min(grey.shape) < 8:
         return []
-    codes = vote(look(grey))
+    codes = vote(look_at(grey))
     return [_at_scale(code, scale) for code in codes] if scale < 1.0 else codes
 
 
@@ -199,9 +232,14 @@ def _tallied(place: list[Reading]) -> list[tuple[str, int]]:
         place = [reading for reading in place if reading.kind != "upce"]
     votes: dict[str, int] = {}
     for reading in place:
-        sure = ENOUGH_VOTES if reading.kind in SURE_KINDS else 1
-        votes[reading.norm] = votes.get(reading.norm, 0) + sure
+        votes[reading.norm] = votes.get(reading.norm, 0) + _weight(reading)
     return sorted(votes.items(), key=lambda vote: -vote[1])
+
+
+def _weight(reading: Reading) -> int:
+    if reading.reader == LINES:
+        return LINES_VOTES
+    return ENOUGH_VOTES if reading.kind in SURE_KINDS else 1
 
 
 def _is_clear(place: list[Reading]) -> bool:
