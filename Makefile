@@ -2,8 +2,10 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-# Kivy's software GL, ZBar, right-to-left text, Noto Sans, and venv itself.
-PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core python3-venv
+# Kivy's software GL, ZBar, right-to-left text, Noto Sans, NUT for the UPS (the play shop
+# and the tests start their own; the package starts nothing), and venv itself.
+PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
+	nut-server nut-client python3-venv
 
 .PHONY: help setup run demo test check simulate bench lock clean
 

@@ -110,6 +110,16 @@ class _ZvtSerial(_Zvt, frozen=True, kw_only=True):
     baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
 
 
+class _Nut(_Shape, frozen=True):
+    ups: Text
+    host: Text = "127.0.0.1"
+    port: Port = 3493
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+    # Who may order a shutdown at upsd; without it upsmon alone does.
+    user: str = ""
+    password_file: str = ""
+
+
 class _SimulatedScale(_Shape, frozen=True):
     division_grams: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
@@ -372,6 +382,28 @@ def _simulated_light(options: _None) -> object:
     return SimulatedLight()
 
 
+def _nut_ups(options: _Nut) -> object:
+    from hardware.ups.nut_client import NutClient
+    from hardware.ups.nut_ups import Login, NutUps
+
+    login = None
+    if options.user:
+        try:
+            password = Path(options.password_file).read_text().strip()
+        except OSError as error:
+            raise DeviceConfigError(
+                "devices.ups.password_file",
+                f"{options.password_file}: {_reason(error)}",
+            ) from error
+        login = Login(options.user, password)
+    return NutUps(
+        lambda: NutClient(options.host, options.port),
+        options.ups,
+        options.poll_seconds,
+        login,
+    )
+
+
 def _no_scale(options: _None) -> object:
     from hardware.absent import NoScale
 
@@ -414,6 +446,7 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         "none": Driver(_None, _no_scale),
     },
     "ups": {
+        "nut": Driver(_Nut, _nut_ups),
         SIMULATED: Driver(_None, _simulated_ups),
         "none": Driver(_None, _no_ups),
     },

@@ -12,7 +12,6 @@ EAN-8: too little of them is fixed, and a wrong one fits as well as the right on
 
 from __future__ import annotations
 
-import functools
 import itertools
 from typing import Any, TypeAlias
 
@@ -21,61 +20,21 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Grey: TypeAlias = npt.NDArray[np.uint8]
-
-# -- the symbol --------------------------------------------------------------
-
-_ODD = [
-    "0001101",
-    "0011001",
-    "0010011",
-    "0111101",
-    "0100011",
-    "0110001",
-    "0101111",
-    "0111011",
-    "0110111",
-    "0001011",
-]
-_A = np.array([[int(module) for module in digit] for digit in _ODD], dtype=np.float64)
-_C = 1.0 - _A
-# Sets A and B, which the left half mixes: the mixture says the first digit.
-_LEFT = np.concatenate([_A, _C[:, ::-1]])
-_MIXTURES = np.array(
-    [
-        [int(is_b) for is_b in mixture] + [0] * 6
-        for mixture in [
-            "000000",
-            "001011",
-            "001101",
-            "001110",
-            "010011",
-            "011001",
-            "011100",
-            "010101",
-            "010110",
-            "011010",
-        ]
-    ]
+from hardware.scanner.ean_symbol import (
+    MODULES,
+    Doubles,
+    Floats,
+    skeleton,
+    solved,
+    templates,
 )
-_DIGITS = 12
-_MODULES = 95
-_QUIET = 5
-_WEIGHTS = (3, 1) * 6
-# What stands before each digit, and after the last: quiet zone and guards.
-_GUARDS = [np.array([], dtype=np.float64) for _ in range(_DIGITS + 1)]
-_GUARDS[0] = np.array([0] * _QUIET + [1, 0, 1], dtype=np.float64)
-_GUARDS[6] = np.array([0, 1, 0, 1, 0], dtype=np.float64)
-_GUARDS[12] = np.array([1, 0, 1] + [0] * _QUIET, dtype=np.float64)
-_STARTS = [3 + 7 * n + (5 if n >= 6 else 0) for n in range(_DIGITS)]
+
+Grey: TypeAlias = npt.NDArray[np.uint8]
 
 # -- how it is looked at -----------------------------------------------------
 
 # Blurs in modules: Gaussian (motion, resampling), and below zero a disc (focus).
 _BLURS = (0.3, 0.5, 0.8, 1.1, -0.8, -1.0, -1.2, -1.4, -1.7)
-_SAMPLES_PER_MODULE = 4
 # How far a digit may stand from where a steady module width puts it, in modules.
 _SHIFTS = (np.arange(-4, 5) * 0.2).astype(np.float32)
 _BANDS = 8
@@ -154,8 +113,8 @@ def _read_bands(bands: Floats, left: float, right: float) -> Fit | None:
     joint = [
         np.sum([one[place] for place in good], axis=0) / len(good) for one in scores
     ]
-    text, cost, lead = _solved(joint)
-    alone = [_solved([one[place] for one in scores])[0] for place in picked]
+    text, cost, lead = solved(joint)
+    alone = [solved([one[place] for one in scores])[0] for place in picked]
     agreement = sum(one == text for one in alone) / len(alone)
     fit = 1.0 - cost / total
     return Fit(
@@ -223,88 +182,6 @@ def _direction(grey: Grey, quad: Floats) -> float:
     return float(0.5 * np.arctan2(2 * xy, xx - yy))
 
 
-# -- what a blurred symbol looks like ----------------------------------------
-
-
-def _spread(modules: int, at: Doubles, blur: float) -> Doubles:
-    """Return how much each module adds at each place (modules, places)."""
-    ahead = at[None] - np.arange(modules)[:, None]
-    if blur < 0:
-        return _disc(ahead, -blur) - _disc(ahead - 1, -blur)
-    return _normal(ahead / blur) - _normal((ahead - 1) / blur)
-
-
-def _normal(x: Doubles) -> Doubles:
-    # Tanh's approximation of the normal distribution: within 0.0005 of it.
-    curve: Doubles = 0.5 * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3)))
-    return curve
-
-
-def _disc(x: Doubles, deviation: float) -> Doubles:
-    side = np.clip(x / (2 * deviation), -1, 1)
-    curve: Doubles = 0.5 + (side * np.sqrt(1 - side * side) + np.arcsin(side)) / np.pi
-    return curve
-
-
-def _set(digit: int) -> Doubles:
-    return _LEFT if digit < 6 else _C
-
-
-@functools.cache
-def _templates(blur: float) -> list[tuple[Floats, Floats, int, int, float]]:
-    """Return, for each neighbouring pair of digits, how all pairs look.
-
-    (looks, places in modules, first digits, second digits, modules looked at)
-    """
-    found = []
-    for n in range(_DIGITS + 1):
-        first = _set(n - 1) if n > 0 else np.zeros((1, 0))
-        second = _set(n) if n < _DIGITS else np.zeros((1, 0))
-        a, b = len(first), len(second)
-        guard = np.tile(_GUARDS[n], (a * b, 1))
-        rows = np.concatenate(
-            [np.repeat(first, b, axis=0), guard, np.tile(second, (a, 1))], axis=1
-        )
-        modules = rows.shape[1]
-        # From the middle of one digit to the middle of the next.
-        begin = 3.5 if n > 0 else 1.0
-        end = modules - 3.5 if n < _DIGITS else modules - 1.0
-        count = round((end - begin) * _SAMPLES_PER_MODULE)
-        at = begin + (np.arange(count) + 0.5) / _SAMPLES_PER_MODULE
-        looks = -(rows @ _spread(modules, at, blur))
-        looks -= looks.mean(axis=1, keepdims=True)
-        looks /= np.linalg.norm(looks, axis=1, keepdims=True)
-        origin = _STARTS[n - 1] if n > 0 else -_QUIET
-        found.append(
-            (
-                looks.T.astype(np.float32),
-                (origin + at).astype(np.float32),
-                a,
-                b,
-                end - begin,
-            )
-        )
-    return found
-
-
-@functools.cache
-def _skeleton() -> tuple[Doubles, Doubles, Doubles]:
-    """Return the mean look of any symbol, how much each place counts, and places."""
-    mean: list[Doubles] = []
-    spread: list[Doubles] = []
-    for n in range(_DIGITS + 1):
-        mean.append(_GUARDS[n])
-        spread.append(np.zeros(len(_GUARDS[n])))
-        if n < _DIGITS:
-            mean.append(_set(n).mean(axis=0))
-            spread.append(_set(n).var(axis=0))
-    means, spreads = np.concatenate(mean), np.concatenate(spread)
-    at = (np.arange(len(means) * 2) + 0.5) / 2
-    kernel = _spread(len(means), at, 0.6)
-    weight = 1 / (0.04 + spreads @ (kernel**2))
-    return -(means @ kernel), weight / weight.sum(), at - _QUIET
-
-
 # -- where the symbol may stand ----------------------------------------------
 
 
@@ -320,7 +197,7 @@ def _candidates(
     for number, band in enumerate(bands):
         for start, width in _places(band, left, right):
             profiles += [band, band[::-1]]
-            starts += [start, columns - 1 - (start + width * _MODULES)]
+            starts += [start, columns - 1 - (start + width * MODULES)]
             widths += [width, width]
             of_band += [number, number]
             is_turned += [False, True]
@@ -338,12 +215,12 @@ def _candidates(
 
 def _places(profile: Floats, left: float, right: float) -> list[tuple[float, float]]:
     """Return the three starts and module widths that look most like a symbol's."""
-    looks, weight, at = _skeleton()
+    looks, weight, at = skeleton()
     span = right - left
-    widths = np.linspace(0.55, 1.15, 49) * span / _MODULES
-    steps = np.arange(left - 0.12 * span, left + 0.45 * span, span / _MODULES * 0.6)
+    widths = np.linspace(0.55, 1.15, 49) * span / MODULES
+    steps = np.arange(left - 0.12 * span, left + 0.45 * span, span / MODULES * 0.6)
     start, width = (grid.ravel() for grid in np.meshgrid(steps, widths, indexing="ij"))
-    fits = start + width * _MODULES < len(profile) + 3 * width
+    fits = start + width * MODULES < len(profile) + 3 * width
     start, width = start[fits], width[fits]
     if not len(start):
         return []
@@ -366,7 +243,7 @@ def _places(profile: Floats, left: float, right: float) -> list[tuple[float, flo
 
 def _is_apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
     limit = 1.2 * one[1]
-    ends = one[0] + one[1] * _MODULES, other[0] + other[1] * _MODULES
+    ends = one[0] + one[1] * MODULES, other[0] + other[1] * MODULES
     return abs(one[0] - other[0]) > limit or abs(ends[0] - ends[1]) > limit
 
 
@@ -395,7 +272,7 @@ def _fitted(
     costs: list[Doubles] = []
     back: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] = []
     total = 0.0
-    for looks, at, a, b, modules in _templates(blur):
+    for looks, at, a, b, modules in templates(blur):
         places = (
             starts[:, None, None]
             + (at[None, None] + _SHIFTS[None, :, None]) * widths[:, None, None]
@@ -431,82 +308,3 @@ def _fitted(
     path.reverse()
     scores = [cost[rows, here] for cost, here in zip(costs, path, strict=True)]
     return 1 - best / total, scores, total
-
-
-def _solved(scores: list[Doubles]) -> tuple[str, float, float]:
-    """Return the best thirteen digits with a right check digit, what they cost, and
-    how much more any others would."""
-    count = len(_MIXTURES)
-    ahead = np.full((count, 10, 10), 1e9)
-    for mixture in range(count):
-        for digit in range(10):
-            check = (mixture + _WEIGHTS[0] * digit) % 10
-            ahead[mixture, check, digit] = scores[0][0][
-                _MIXTURES[mixture, 0] * 10 + digit
-            ]
-    levels, before = [ahead], []
-    for n in range(1, _DIGITS):
-        reached = ahead[:, :, :, None] + _pairs(scores[n], n)[:, None]
-        chosen, least = reached.argmin(2), reached.min(2)
-        ahead, came = np.empty_like(least), np.empty_like(chosen)
-        for digit in range(10):
-            turn = _WEIGHTS[n] * digit % 10
-            ahead[:, :, digit] = np.roll(least[:, :, digit], turn, 1)
-            came[:, :, digit] = np.roll(chosen[:, :, digit], turn, 1)
-        levels.append(ahead)
-        before.append(came)
-    behind = np.full((count, 10, 10), 1e9)
-    for mixture in range(count):
-        first = _MIXTURES[mixture, -1] * 10
-        behind[mixture, 0, :] = scores[-1][first : first + 10, 0]
-    whole = ahead + behind
-    at = np.unravel_index(int(whole.argmin()), whole.shape)
-    best = float(whole[at])
-    mixture, check, digit = (int(part) for part in at)
-    digits = [digit]
-    for n in range(_DIGITS - 1, 0, -1):
-        previous = int(before[n - 1][mixture, check, digit])
-        check = (check - _WEIGHTS[n] * digit) % 10
-        digit = previous
-        digits.append(digit)
-    digits.reverse()
-    return (
-        f"{mixture}{''.join(map(str, digits))}",
-        best,
-        _second(levels, behind, scores, mixture, digits) - best,
-    )
-
-
-def _second(
-    levels: list[Doubles],
-    behind: Doubles,
-    scores: list[Doubles],
-    mixture: int,
-    digits: list[int],
-) -> float:
-    """Return what the best of all other digits would cost."""
-    second = 1e9
-    for n in range(_DIGITS - 1, -1, -1):
-        others = levels[n] + behind
-        others[mixture, :, digits[n]] = 1e9
-        second = min(second, float(others.min()))
-        if n:
-            turned = np.empty_like(behind)
-            for digit in range(10):
-                turn = -(_WEIGHTS[n] * digit % 10)
-                turned[:, :, digit] = np.roll(behind[:, :, digit], turn, 1)
-            behind = (turned[:, :, None, :] + _pairs(scores[n], n)[:, None]).min(3)
-    return second
-
-
-def _pairs(score: Doubles, n: int) -> Doubles:
-    """Return what each pair of digits costs at a place, for each mixture of sets."""
-    return np.stack(
-        [
-            score[
-                mixture[n - 1] * 10 : mixture[n - 1] * 10 + 10,
-                mixture[n] * 10 : mixture[n] * 10 + 10,
-            ]
-            for mixture in _MIXTURES
-        ]
-    )

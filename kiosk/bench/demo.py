@@ -184,13 +184,13 @@ class Day:
         """On battery, then low: suspended and stopped; mains back: resumed, paid."""
         self._scan(MILK)
         self._scan(CHOCOLATE)
-        self.shop.window.tell("ups", "mains_lost")
+        self.shop.ups.tell("ups", "mains_lost")
         self._until("the battery banner", lambda s: s.state.get("power_stage", 0) >= 1)
         self.picture("battery-banner")
-        self.shop.window.tell("ups", "battery_low")
+        self.shop.ups.tell("ups", "battery_low")
         self._until("suspended", lambda s: bool(s.state.get("suspended")))
         self.picture("battery-low")
-        if not self.shop.window.tell("ups", "wait_for_order", seconds=5.0):
+        if not self.shop.ups.tell("ups", "wait_for_order", seconds=5.0):
             raise DemoFailed("no safe shutdown was ordered on low battery")
         lane = self.shop.parts["lane"]
         lane.stop()
@@ -198,6 +198,7 @@ class Day:
         if status != 0:
             raise DemoFailed(f"the lane did not stop cleanly: exit status {status}")
         self._say("battery low: basket suspended, shutdown ordered, lane stopped clean")
+        self.shop.ups.tell("ups", "mains_back")
         self.shop.start_lane()
         self._until("the lane is open", lambda s: s.mode == "Idle")
         self.picture("resume-offered")

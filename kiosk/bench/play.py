@@ -22,6 +22,7 @@ import requests
 
 from hardware.simulated.camera import SimulatedCamera
 from hardware.simulated.control import RemoteBench
+from hardware.simulated.nut_process import PASSWORD as NUT_PASSWORD
 from hardware.simulated.scanner import SimulatedScanner
 from kiosk.backoffice.app import server_key
 from kiosk.bench.cable import Cable
@@ -144,8 +145,10 @@ class Shop:
         self.window = WindowClient(self.state / "bench.sock")
         self.printer = RemoteBench(folder / "printer.json")
         self.terminal = RemoteBench(folder / "terminal.json")
+        self.ups = RemoteBench(folder / "ups.json")
         self.printer_port = _free_port()
         self.terminal_port = _free_port()
+        self.ups_port = _free_port()
         self._write_settings(options)
         self._write_roster()
         kiosk = [sys.executable, "-m", "kiosk"]
@@ -175,6 +178,17 @@ class Shop:
                 ],
                 logs / "terminal.log",
             ),
+            "ups": Part(
+                "ups",
+                [
+                    *module,
+                    "hardware.simulated.nut_process",
+                    *("--folder", str(folder / "nut")),
+                    *("--port", str(self.ups_port)),
+                    *("--port-file", str(folder / "ups.json")),
+                ],
+                logs / "ups.log",
+            ),
             "office": Part(
                 "office",
                 [
@@ -202,11 +216,11 @@ class Shop:
     def start(self) -> None:
         """Start all parts, in an order in which each finds what it needs."""
         self.scanner.plug()
-        for name in ("printer", "terminal"):
+        for name in ("printer", "terminal", "ups"):
             (self.folder / f"{name}.json").unlink(missing_ok=True)
             self.parts[name].start()
         self.parts["office"].start()
-        for name in ("printer", "terminal"):
+        for name in ("printer", "terminal", "ups"):
             self._await(name, (self.folder / f"{name}.json").exists)
         self._commission()
         self._await("office", self._office_answers)
@@ -239,7 +253,7 @@ class Shop:
 
     def stop(self) -> None:
         """Stop all parts, the lane first."""
-        for name in ("lane", "sync", "office", "terminal", "printer"):
+        for name in ("lane", "sync", "office", "ups", "terminal", "printer"):
             self.parts[name].stop()
         self.scanner.unplug()
         self.cable.close()
@@ -262,6 +276,7 @@ class Shop:
 
     def _write_settings(self, options: PlayOptions) -> None:
         server_key(self.folder / "office")
+        (self.folder / "ups.password").write_text(f"{NUT_PASSWORD}\n")
         (self.folder / "terminal.password").write_text(f"{_TERMINAL_PASSWORD}\n")
         width, height, diagonal = (
             (1920, 1080, 15.6) if options.landscape else (1080, 1920, 21.5)
@@ -285,6 +300,8 @@ class Shop:
             "pictures": self.camera.source,
             "printer_port": str(self.printer_port),
             "terminal_port": str(self.terminal_port),
+            "ups_port": str(self.ups_port),
+            "ups_password": str(self.folder / "ups.password"),
             "terminal_password": str(self.folder / "terminal.password"),
             "limits": limits,
         }

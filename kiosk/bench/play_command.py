@@ -182,6 +182,8 @@ def _deed(shop: Shop, deed: Deed) -> None:
             answer = shop.terminal.tell("terminal", what, **details)
             if what == "present_card" and answer is False:
                 raise ControlError("the terminal does not ask for a card now")
+        case "ups", _:
+            shop.ups.tell("ups", what, **details)
         case "printer", _:
             shop.printer.tell("printer", what, **details)
         case _:

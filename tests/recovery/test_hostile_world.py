@@ -19,9 +19,15 @@ def resident_bytes(process):
     return int(kilobytes) * 1024
 
 
+def kinds_of(shop):
+    return [entry.kind for entry in shop.entries()]
+
+
 def test_a_label_stream_without_an_end_neither_fills_memory_nor_stops_the_lane(shop):
     lane = shop.open()
     shop.until_shown("Idle")
+    # The screen is up before the scanner's port is open.
+    shop.until(lambda: "DeviceChanged" in kinds_of(shop), "a scanner")
     shop.scanner.type(shop.LIST[0])
     shop.until_shown("Scanning")
     before = resident_bytes(lane)
@@ -33,8 +39,7 @@ def test_a_label_stream_without_an_end_neither_fills_memory_nor_stops_the_lane(s
     shop.scanner.type(shop.LIST[1])
     shop.until(lambda: shop.shown()[-1][2] == 2, "second item")
     assert resident_bytes(lane) - before < 4 * MIB
-    kinds = [entry.kind for entry in shop.entries()]
-    assert kinds.count("LabelUnreadable") <= 1
+    assert kinds_of(shop).count("LabelUnreadable") <= 1
     shop.kill(lane)
 
 

@@ -153,5 +153,5 @@ def test_the_installer_gets_one_line_a_device(tmp_path):
     ]
     assert [str(line).split() for line in lines][2] == ["scale", "simulated", "ready"]
     assert str(lines[4]).endswith(
-        "devices.ups.driver: there is no driver 'magic'; expected one of none, simulated"
+        "devices.ups.driver: there is no driver 'magic'; expected one of none, nut, simulated"
     )
