@@ -17,7 +17,7 @@ import msgspec
 from hardware.ports import TerminalMoment
 from hardware.terminal import zvt_commands
 from hardware.terminal.zvt_apdu import Apdu
-from hardware.terminal.zvt_link import Link
+from hardware.terminal.zvt_link import Link, NothingSent
 from hardware.terminal.zvt_messages import (
     Abort,
     Ack,
@@ -135,17 +135,17 @@ class Dialogue:
                         wait_seconds = max(wait_seconds, message.wait_minutes * 60.0)
                     self._was_offline |= message.is_offline
                     self._on_moment(message.moment)
-                    self._link.send(zvt_commands.ACK)
+                    self._reply(zvt_commands.ACK)
                 case Status():
                     self._status = message
                     if not self._on_status(message, self._was_offline):
                         return NotKept()
-                    self._link.send(zvt_commands.ACK)
+                    self._reply(zvt_commands.ACK)
                 case PrintLine() | PrintBlock():
                     self._print(message)
-                    self._link.send(zvt_commands.ACK)
+                    self._reply(zvt_commands.ACK)
                 case Completion() | Abort():
-                    self._link.send(zvt_commands.ACK)
+                    self._reply(zvt_commands.ACK)
                     return self._ended(message)
                 case Ack() | Nack() if self._was_abort_sent:
                     # Its answer to our 06 B0, which is a wish only.
@@ -154,7 +154,14 @@ class Dialogue:
                     return Silent("an answer out of turn")
                 case _:
                     # 06 D9, 06 E1 ...: not possible here, and the dialogue goes on.
-                    self._link.send(zvt_commands.REFUSE)
+                    self._reply(zvt_commands.REFUSE)
+
+    def _reply(self, apdu: Apdu) -> None:
+        """Send within the dialogue: whatever breaks now, the command has left."""
+        try:
+            self._link.send(apdu)
+        except NothingSent as error:
+            raise ConnectionError(str(error)) from error
 
     def _next(self, seconds: float, *, can_cancel: bool) -> Message | None:
         until = time.monotonic() + seconds
@@ -164,13 +171,13 @@ class Dialogue:
                 return read(apdu, self._charset)
             if can_cancel and self._cancel.is_set():
                 self._cancel.clear()
-                self._link.send(zvt_commands.abort())
+                self._reply(zvt_commands.abort())
                 self._was_abort_sent = True
         return None
 
     def _give_up(self) -> None:
         """T4: ask the terminal to stop. What it makes of that, a query tells."""
-        self._link.send(zvt_commands.abort())
+        self._reply(zvt_commands.abort())
         # Its answer must not be taken for that of the next command.
         self._next(min(self._timers.answer_seconds, _ABORT_SECONDS), can_cancel=False)
 
