@@ -9,17 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
+
+from hardware.options import (
+    Camera,
+    FilePrinter,
+    NetworkPrinter,
+    Nothing,
+    Nut,
+    RelayBoard,
+    Serial,
+    SerialPrinter,
+    Shape,
+    SimulatedPrinter,
+    SimulatedScale,
+    SimulatedScanner,
+    SimulatedTerminal,
+    Zvt,
+    ZvtSerial,
+    ZvtTcp,
+)
 
 Options = Mapping[str, Any]
 # Says, from a driver's thread, whether a label's text names something.
 IsKnown = Callable[[str], bool]
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
-PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
 
 SIMULATED = "simulated"
 
@@ -33,98 +48,7 @@ class DeviceConfigError(Exception):
         self.expected = expected
 
 
-class _Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The options of one driver."""
-
-
-class _None(_Shape, frozen=True):
-    """A driver without options."""
-
-
-class _Serial(_Shape, frozen=True):
-    port: Text
-    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
-
-
-class _Camera(_Shape, frozen=True):
-    source: Text
-    frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
-    shown_frames: Annotated[int, msgspec.Meta(ge=1)] = 8
-    is_looping: bool = False
-
-
-class _SimulatedScanner(_Shape, frozen=True):
-    link: str = ""
-
-
-class _NetworkPrinter(_Shape, frozen=True):
-    host: Text
-    port: Port = 9100
-    width_mm: PaperMm = 80
-
-
-class _SerialPrinter(_Shape, frozen=True):
-    port: Text
-    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
-    width_mm: PaperMm = 80
-
-
-class _FilePrinter(_Shape, frozen=True):
-    path: Text
-    width_mm: PaperMm = 80
-
-
-class _SimulatedPrinter(_Shape, frozen=True):
-    port_file: Text
-    width_mm: PaperMm = 80
-
-
-class _SimulatedTerminal(_Shape, frozen=True):
-    port_file: Text
-    pay_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 150.0
-
-
-class _Zvt(_Shape, frozen=True, kw_only=True):
-    """What ZVT over TCP and over a serial line have in common."""
-
-    # A file of its own, readable by the lane alone: lane.toml holds no secret.
-    password_file: Text
-    currency: Text = "EUR"
-    # The number on the terminal: another one that answers is noticed.
-    terminal_id: str = ""
-    charset: Literal["cp437", "latin-1", "iso8859-2", "utf-8"] = "cp437"
-    prints: bool = False
-    watch_seconds: Seconds = 60.0
-    dialogue_seconds: Seconds = 180.0
-    idle_apart_seconds: Seconds = 5.0
-    answers_apart_seconds: Seconds = 60.0
-
-
-class _ZvtTcp(_Zvt, frozen=True, kw_only=True):
-    host: Text
-    port: Port = 20007
-
-
-class _ZvtSerial(_Zvt, frozen=True, kw_only=True):
-    device: Text
-    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
-
-
-class _Nut(_Shape, frozen=True):
-    ups: Text
-    host: Text = "127.0.0.1"
-    port: Port = 3493
-    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
-    # Who may order a shutdown at upsd; without it upsmon alone does.
-    user: str = ""
-    password_file: str = ""
-
-
-class _SimulatedScale(_Shape, frozen=True):
-    division_grams: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
-
-
-_Choice = TypeVar("_Choice", bound=_Shape)
+_Choice = TypeVar("_Choice", bound=Shape)
 
 
 class Driver(Generic[_Choice]):
@@ -193,7 +117,7 @@ def _driver(device: str, options: Options) -> Driver[Any]:
     return _TABLE[device][name]
 
 
-def _check(device: str, shape: type[_Shape], options: Options) -> None:
+def _check(device: str, shape: type[Shape], options: Options) -> None:
     """Raise for the first option that is unknown, missing or of a wrong kind."""
     given = {key: value for key, value in options.items() if key != "driver"}
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
@@ -220,7 +144,7 @@ def _check(device: str, shape: type[_Shape], options: Options) -> None:
         raise DeviceConfigError(
             f"{prefix}.width_mm", f"expected 58 or 80, got {width_mm}"
         )
-    if isinstance(checked, _Camera):
+    if isinstance(checked, Camera):
         from hardware.scanner.camera import camera_command
 
         try:
@@ -232,7 +156,7 @@ def _check(device: str, shape: type[_Shape], options: Options) -> None:
 # -- constructors: each imports its driver when it is called ------------------
 
 
-def _serial_scanner(options: _Serial) -> object:
+def _serial_scanner(options: Serial) -> object:
     from hardware.scanner.serial_scanner import SerialScanner, serial_port
 
     return SerialScanner(serial_port(options.port, options.baud))
@@ -241,7 +165,7 @@ def _serial_scanner(options: _Serial) -> object:
 class _CameraToBe:
     """A camera scanner that waits to be told how to ask for known labels."""
 
-    def __init__(self, options: _Camera) -> None:
+    def __init__(self, options: Camera) -> None:
         self._options = options
 
     def build(self, is_known: IsKnown | None) -> object:
@@ -258,13 +182,13 @@ class _CameraToBe:
         return CameraScanner(command, is_known)
 
 
-def _simulated_scanner(options: _SimulatedScanner) -> object:
+def _simulated_scanner(options: SimulatedScanner) -> object:
     from hardware.simulated.scanner_device import SimulatedScannerDevice
 
     return SimulatedScannerDevice(Path(options.link) if options.link else None)
 
 
-def _network_printer(options: _NetworkPrinter) -> object:
+def _network_printer(options: NetworkPrinter) -> object:
     from hardware.printer.escpos_printer import EscposPrinter
     from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import NetworkWire
@@ -275,7 +199,7 @@ def _network_printer(options: _NetworkPrinter) -> object:
     )
 
 
-def _serial_printer(options: _SerialPrinter) -> object:
+def _serial_printer(options: SerialPrinter) -> object:
     from hardware.printer.escpos_printer import EscposPrinter
     from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import SerialWire
@@ -286,7 +210,7 @@ def _serial_printer(options: _SerialPrinter) -> object:
     )
 
 
-def _file_printer(options: _FilePrinter) -> object:
+def _file_printer(options: FilePrinter) -> object:
     from hardware.printer.escpos_printer import EscposPrinter
     from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import FileWire
@@ -296,7 +220,7 @@ def _file_printer(options: _FilePrinter) -> object:
     )
 
 
-def _simulated_printer(options: _SimulatedPrinter) -> object:
+def _simulated_printer(options: SimulatedPrinter) -> object:
     from hardware.printer.escpos_printer import EscposPrinter
     from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import NetworkWire
@@ -310,13 +234,13 @@ def _simulated_printer(options: _SimulatedPrinter) -> object:
     )
 
 
-def _simulated_terminal(options: _SimulatedTerminal) -> object:
+def _simulated_terminal(options: SimulatedTerminal) -> object:
     from hardware.simulated.terminal import SimulatedTerminal
 
     return SimulatedTerminal(Path(options.port_file), options.pay_seconds)
 
 
-def _zvt_tcp(options: _ZvtTcp) -> object:
+def _zvt_tcp(options: ZvtTcp) -> object:
     from hardware.terminal.zvt import ZvtTerminal
     from hardware.terminal.zvt_link import TcpLink
 
@@ -325,7 +249,7 @@ def _zvt_tcp(options: _ZvtTcp) -> object:
     )
 
 
-def _zvt_serial(options: _ZvtSerial) -> object:
+def _zvt_serial(options: ZvtSerial) -> object:
     from hardware.terminal.zvt import ZvtTerminal
     from hardware.terminal.zvt_link import SerialLink
 
@@ -334,7 +258,7 @@ def _zvt_serial(options: _ZvtSerial) -> object:
     )
 
 
-def _zvt_profile(options: _Zvt) -> Any:
+def _zvt_profile(options: Zvt) -> Any:
     from hardware.terminal.zvt import Profile
     from hardware.terminal.zvt_commands import Password
     from hardware.terminal.zvt_dialogue import Timers
@@ -364,25 +288,38 @@ def _reason(error: OSError | ValueError) -> str:
     return words or type(error).__name__
 
 
-def _simulated_scale(options: _SimulatedScale) -> object:
+def _simulated_scale(options: SimulatedScale) -> object:
     from hardware.simulated.scale import SimulatedScale
 
     return SimulatedScale(options.division_grams)
 
 
-def _simulated_ups(options: _None) -> object:
+def _simulated_ups(options: Nothing) -> object:
     from hardware.simulated.ups import SimulatedUps
 
     return SimulatedUps()
 
 
-def _simulated_light(options: _None) -> object:
+def _simulated_light(options: Nothing) -> object:
     from hardware.simulated.light import SimulatedLight
 
     return SimulatedLight()
 
 
-def _nut_ups(options: _Nut) -> object:
+def _mettler_8217(options: Serial) -> object:
+    from hardware.scale.mettler_8217 import Mettler8217, serial_port
+
+    return Mettler8217(serial_port(options.port, options.baud))
+
+
+def _relay_light(options: RelayBoard) -> object:
+    from hardware.light.relay_light import RelayLight, Relays, serial_port
+
+    relays = Relays(options.green, options.amber, options.red, options.call)
+    return RelayLight(serial_port(options.port, options.baud), relays)
+
+
+def _nut_ups(options: Nut) -> object:
     from hardware.ups.nut_client import NutClient
     from hardware.ups.nut_ups import Login, NutUps
 
@@ -404,19 +341,19 @@ def _nut_ups(options: _Nut) -> object:
     )
 
 
-def _no_scale(options: _None) -> object:
+def _no_scale(options: Nothing) -> object:
     from hardware.absent import NoScale
 
     return NoScale()
 
 
-def _no_ups(options: _None) -> object:
+def _no_ups(options: Nothing) -> object:
     from hardware.absent import NoUps
 
     return NoUps()
 
 
-def _no_light(options: _None) -> object:
+def _no_light(options: Nothing) -> object:
     from hardware.absent import NoLight
 
     return NoLight()
@@ -424,34 +361,36 @@ def _no_light(options: _None) -> object:
 
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scanner": {
-        "serial": Driver(_Serial, _serial_scanner),
-        "camera": Driver(_Camera, _CameraToBe),
-        SIMULATED: Driver(_SimulatedScanner, _simulated_scanner),
+        "serial": Driver(Serial, _serial_scanner),
+        "camera": Driver(Camera, _CameraToBe),
+        SIMULATED: Driver(SimulatedScanner, _simulated_scanner),
     },
     # A second scanner beside the first.
-    "camera": {"camera": Driver(_Camera, _CameraToBe)},
+    "camera": {"camera": Driver(Camera, _CameraToBe)},
     "printer": {
-        "escpos_network": Driver(_NetworkPrinter, _network_printer),
-        "escpos_serial": Driver(_SerialPrinter, _serial_printer),
-        "escpos_file": Driver(_FilePrinter, _file_printer),
-        SIMULATED: Driver(_SimulatedPrinter, _simulated_printer),
+        "escpos_network": Driver(NetworkPrinter, _network_printer),
+        "escpos_serial": Driver(SerialPrinter, _serial_printer),
+        "escpos_file": Driver(FilePrinter, _file_printer),
+        SIMULATED: Driver(SimulatedPrinter, _simulated_printer),
     },
     "terminal": {
-        "zvt_tcp": Driver(_ZvtTcp, _zvt_tcp),
-        "zvt_serial": Driver(_ZvtSerial, _zvt_serial),
-        SIMULATED: Driver(_SimulatedTerminal, _simulated_terminal),
+        "zvt_tcp": Driver(ZvtTcp, _zvt_tcp),
+        "zvt_serial": Driver(ZvtSerial, _zvt_serial),
+        SIMULATED: Driver(SimulatedTerminal, _simulated_terminal),
     },
     "scale": {
-        SIMULATED: Driver(_SimulatedScale, _simulated_scale),
-        "none": Driver(_None, _no_scale),
+        "mettler_8217": Driver(Serial, _mettler_8217),
+        SIMULATED: Driver(SimulatedScale, _simulated_scale),
+        "none": Driver(Nothing, _no_scale),
     },
     "ups": {
-        "nut": Driver(_Nut, _nut_ups),
-        SIMULATED: Driver(_None, _simulated_ups),
-        "none": Driver(_None, _no_ups),
+        "nut": Driver(Nut, _nut_ups),
+        SIMULATED: Driver(Nothing, _simulated_ups),
+        "none": Driver(Nothing, _no_ups),
     },
     "light": {
-        SIMULATED: Driver(_None, _simulated_light),
-        "none": Driver(_None, _no_light),
+        "relay_board": Driver(RelayBoard, _relay_light),
+        SIMULATED: Driver(Nothing, _simulated_light),
+        "none": Driver(Nothing, _no_light),
     },
 }

@@ -1,0 +1,116 @@
+"""What lane.toml may say of each driver: the shapes of their options.
+
+Values only. A shape's names are the keys in lane.toml; what has no default is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
+Relay = Annotated[int, msgspec.Meta(ge=0, le=16)]
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The options of one driver."""
+
+
+class Nothing(Shape, frozen=True):
+    """A driver without options."""
+
+
+class Serial(Shape, frozen=True):
+    port: Text
+    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
+
+
+class Camera(Shape, frozen=True):
+    source: Text
+    frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    shown_frames: Annotated[int, msgspec.Meta(ge=1)] = 8
+    is_looping: bool = False
+
+
+class SimulatedScanner(Shape, frozen=True):
+    link: str = ""
+
+
+class NetworkPrinter(Shape, frozen=True):
+    host: Text
+    port: Port = 9100
+    width_mm: PaperMm = 80
+
+
+class SerialPrinter(Shape, frozen=True):
+    port: Text
+    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
+    width_mm: PaperMm = 80
+
+
+class FilePrinter(Shape, frozen=True):
+    path: Text
+    width_mm: PaperMm = 80
+
+
+class SimulatedPrinter(Shape, frozen=True):
+    port_file: Text
+    width_mm: PaperMm = 80
+
+
+class SimulatedTerminal(Shape, frozen=True):
+    port_file: Text
+    pay_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 150.0
+
+
+class Zvt(Shape, frozen=True, kw_only=True):
+    """What ZVT over TCP and over a serial line have in common."""
+
+    # A file of its own, readable by the lane alone: lane.toml holds no secret.
+    password_file: Text
+    currency: Text = "EUR"
+    # The number on the terminal: another one that answers is noticed.
+    terminal_id: str = ""
+    charset: Literal["cp437", "latin-1", "iso8859-2", "utf-8"] = "cp437"
+    prints: bool = False
+    watch_seconds: Seconds = 60.0
+    dialogue_seconds: Seconds = 180.0
+    idle_apart_seconds: Seconds = 5.0
+    answers_apart_seconds: Seconds = 60.0
+
+
+class ZvtTcp(Zvt, frozen=True, kw_only=True):
+    host: Text
+    port: Port = 20007
+
+
+class ZvtSerial(Zvt, frozen=True, kw_only=True):
+    device: Text
+    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
+
+
+class Nut(Shape, frozen=True):
+    ups: Text
+    host: Text = "127.0.0.1"
+    port: Port = 3493
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+    # Who may order a shutdown at upsd; without it upsmon alone does.
+    user: str = ""
+    password_file: str = ""
+
+
+class RelayBoard(Shape, frozen=True):
+    port: Text
+    baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
+    green: Relay = 1
+    amber: Relay = 2
+    red: Relay = 3
+    call: Relay = 4
+
+
+class SimulatedScale(Shape, frozen=True):
+    division_grams: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
