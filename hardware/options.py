@@ -29,6 +29,16 @@ class Serial(Shape, frozen=True):
     baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
 
 
+class Hid(Shape, frozen=True):
+    # Vendor and product as lsusb prints them; never guessed.
+    usb: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")]
+    serial: str = ""
+    port: str = ""
+    layout: Literal["us", "de", "fr"] = "us"
+    # The scanner is set to type GS (29) as Ctrl and ].
+    gs_as_ctrl_bracket: bool = False
+
+
 class Camera(Shape, frozen=True):
     source: Text
     frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0

@@ -16,6 +16,7 @@ import msgspec
 from hardware.options import (
     Camera,
     FilePrinter,
+    Hid,
     NetworkPrinter,
     Nothing,
     Nut,
@@ -160,6 +161,19 @@ def _serial_scanner(options: Serial) -> object:
     from hardware.scanner.serial_scanner import SerialScanner, serial_port
 
     return SerialScanner(serial_port(options.port, options.baud))
+
+
+def _hid_scanner(options: Hid) -> object:
+    from hardware.input_device import Choice, InputDevice
+    from hardware.scanner.hid_layouts import key_map
+    from hardware.scanner.hid_scanner import HidScanner
+
+    choice = Choice(options.usb.lower(), options.serial, options.port)
+    return HidScanner(
+        lambda: InputDevice(choice),
+        key_map(options.layout),
+        options.gs_as_ctrl_bracket,
+    )
 
 
 class _CameraToBe:
@@ -362,6 +376,7 @@ def _no_light(options: Nothing) -> object:
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scanner": {
         "serial": Driver(Serial, _serial_scanner),
+        "hid": Driver(Hid, _hid_scanner),
         "camera": Driver(Camera, _CameraToBe),
         SIMULATED: Driver(SimulatedScanner, _simulated_scanner),
     },

@@ -11,6 +11,8 @@ import re
 # A GS1 Digital Link fits; the longest QR code of all (4,296 characters) is no label.
 LONGEST_LABEL = 2048
 GS = 0x1D
+# `]`, the code's letter and its options.
+IDENTIFIER_BYTES = 3
 
 _LINKED_GTIN = re.compile(r"^https?://[^?#]*/01/(\d{8}|\d{12,14})(?:[/?#]|$)", re.I)
 # GS1's own symbology identifiers: the data is an element string.
@@ -83,3 +85,19 @@ def article(norm: str, symbology: str) -> str:
     if linked := _LINKED_GTIN.match(norm):
         return linked[1].zfill(14)
     return norm
+
+
+def split_identifier(label: bytes) -> tuple[str, bytes]:
+    """Return an AIM symbology identifier (ISO/IEC 15424) and what follows it.
+
+    Empty where the label has none.
+    """
+    # `]`, a letter for the code, a digit or letter for the options.
+    head = label[:IDENTIFIER_BYTES]
+    has_one = (
+        len(label) > IDENTIFIER_BYTES
+        and head[:1] == b"]"
+        and head[1:2].isalpha()
+        and head[2:].isalnum()
+    )
+    return (head.decode("ascii"), label[3:]) if has_one else ("", label)

@@ -18,7 +18,12 @@ import msgspec
 import serial
 
 from hardware.ports import DeviceState, Health, Scan
-from hardware.scanner.label import LONGEST_LABEL, refusal
+from hardware.scanner.label import (
+    IDENTIFIER_BYTES,
+    LONGEST_LABEL,
+    refusal,
+    split_identifier,
+)
 from hardware.scanner.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -34,7 +39,6 @@ RECONNECT_SECONDS = 1.0
 # AIM identifiers whose data has a fixed length, so that two labels glued together
 # without an end between them can be told apart: EAN-13 and UPC, and EAN-8.
 _FIXED = {b"]E0": 13, b"]E4": 8}
-_IDENTIFIER_BYTES = 3
 
 
 class Port(Protocol):
@@ -103,7 +107,7 @@ def frame(rest: Rest, received: bytes, silent_seconds: float) -> Framed:
                 finish()
         elif not is_overlong:
             held.append(byte)
-            if len(held) > LONGEST_LABEL + _IDENTIFIER_BYTES:
+            if len(held) > LONGEST_LABEL + IDENTIFIER_BYTES:
                 held.clear()
                 is_overlong = True
     left = Rest(bytes(held), is_overlong, 0.0 if received else silent)
@@ -120,25 +124,13 @@ def _unglued(label: bytes) -> list[bytes]:
 
 
 def _begins_label(data: bytes) -> bool:
-    return _split_identifier(data)[0] != ""
+    return split_identifier(data)[0] != ""
 
 
 def scan_of(label: bytes) -> Scan:
     """Split an AIM symbology identifier (ISO/IEC 15424) off a label."""
-    symbology, data = _split_identifier(label)
+    symbology, data = split_identifier(label)
     return Scan(data, symbology)
-
-
-def _split_identifier(label: bytes) -> tuple[str, bytes]:
-    # `]`, a letter for the code, a digit or letter for the options.
-    head = label[:_IDENTIFIER_BYTES]
-    has_one = (
-        len(label) > _IDENTIFIER_BYTES
-        and head[:1] == b"]"
-        and head[1:2].isalpha()
-        and head[2:].isalnum()
-    )
-    return (head.decode("ascii"), label[3:]) if has_one else ("", label)
 
 
 def serial_port(device: str, baud: int = 9600) -> Callable[[], Port]:
