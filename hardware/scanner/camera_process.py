@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import cv2
 
 from hardware.scanner.camera_wire import Frame, Message, NoPicture, pack
-from hardware.scanner.decode import decode
+from hardware.scanner.decode import LIVE_SECONDS, decode
 from hardware.scanner.pictures import SourceLost, frames
 from hardware.scanner.source import Source, parse_source
 
@@ -96,7 +96,7 @@ def _look(
         elif now < due:
             time.sleep(due - now)
         due = max(due + pause, now)
-        _tell(lane, Frame(zlib.crc32(grey.data), tuple(decode(grey))))
+        _tell(lane, Frame(zlib.crc32(grey.data), tuple(decode(grey, LIVE_SECONDS))))
 
 
 def _tell(lane: socket.socket, message: Message) -> None:

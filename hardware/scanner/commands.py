@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import msgspec
 
-from hardware.scanner.decode import decode_still
+from hardware.scanner.decode import decode
 from hardware.scanner.pictures import Unreadable, load_picture
 
 
@@ -45,8 +45,7 @@ def decode_files(paths: Iterable[Path]) -> Iterator[DecodedFile]:
             continue
         began = time.perf_counter()
         codes = tuple(
-            DecodedCode(code.kind, code.text, code.norm)
-            for code in decode_still(picture)
+            DecodedCode(code.kind, code.text, code.norm) for code in decode(picture)
         )
         yield DecodedFile(
             str(path), codes, round((time.perf_counter() - began) * 1000, 1)

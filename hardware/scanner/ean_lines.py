@@ -1,310 +1,404 @@
-"""Reads EAN-13 and UPC-A where edges can no longer be told apart: blurred, faint, far.
+"""Our own reader of EAN-13, EAN-8, UPC-A and UPC-E: a straightened strip -> digits.
 
-Other readers measure bars and give up when those run into each other. This one draws
-what each pair of neighbouring digits looks like through a given blur, lays it over
-the label's grey values, and looks for the thirteen digits that together fit best. It
-says how much better they fit than any other thirteen with a right check digit, and is
-believed only where that is far (GS1 General Specifications 5.2: symbol structure).
-
-Pure; some tens of milliseconds for one label, so it looks last. Never tries UPC-E or
-EAN-8: too little of them is fixed, and a wrong one fits as well as the right one.
+It finds no edges. Each of some bands of scan lines is compared with blurred
+templates of all pairs of neighbouring digits; where the digits lie may drift along
+the line; then the scores of all bands are added, and the one number with right
+parities and check digit that fits best is told, with its lead over the next best.
+So it reads what is too blurred for readers of edges. One engine among several: it
+will never decide alone what is accepted.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import cv2
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from hardware.scanner.ean_symbol import (
-    MODULES,
-    Doubles,
+    BLURS,
+    LAYOUTS,
+    SHARP,
+    Blur,
     Floats,
+    Layout,
+    segments,
     skeleton,
-    solved,
-    templates,
 )
+from hardware.scanner.label import expand_upc_e
 
-Grey: TypeAlias = npt.NDArray[np.uint8]
+Ints: TypeAlias = npt.NDArray[np.intp]
 
-# -- how it is looked at -----------------------------------------------------
+# A strip is this wide, and the symbol is believed to fill its middle two thirds.
+STRIP_COLUMNS = 420
+MARGIN = 1 / 6
+MOST_BANDS = 8
+_BAND_ROWS = 3
+# Where a digit may lie beside its place, in modules; a step per digit is allowed.
+_DRIFT = (np.arange(9, dtype=np.float32) - 4) * np.float32(0.2)
+_STEP_COST = np.float32(0.05)
+_NEVER = np.float32(1e6)
+_GUESSES = 2
+# First looks; the neighbours of the best are tried once the place is known.
+_FIRST_BLURS = (SHARP, Blur(1.0, is_disc=True), Blur(1.4, is_disc=True))
+# Of a symbol's bands, those much worse than the rest are scratched or in glare.
+_WORSE = 0.08
+# Lines that are explained no better than this at first never were in the end.
+_HOPELESS = 0.78
+# The grid on which a symbol is first looked for is coarser than the strip.
+_COARSE = 2
 
-# Blurs in modules: Gaussian (motion, resampling), and below zero a disc (focus).
-_BLURS = (0.3, 0.5, 0.8, 1.1, -0.8, -1.0, -1.2, -1.4, -1.7)
-# How far a digit may stand from where a steady module width puts it, in modules.
-_SHIFTS = (np.arange(-4, 5) * 0.2).astype(np.float32)
-_BANDS = 8
-_COLUMNS = 420
-_ROWS = 96
-_MARGIN = 0.25
 
-# -- when it is believed -----------------------------------------------------
+class Found(msgspec.Struct, frozen=True):
+    """The number that fits a strip best.
 
-# Over 706 pictures the best wrong answer that fitted so well reached 0.117.
-_FAR_AHEAD = 0.22
-_GOOD_FIT = 0.90
-_BANDS_AGREE = 0.5
+    `unexplained` is the share of what is seen that the number leaves unexplained
+    (0 to 1). `lead` is how much more the next best number would leave, measured by
+    what is unexplained anyway. `agreeing` is the share of bands that say the same
+    when asked alone.
+    """
 
-
-class Fit(msgspec.Struct, frozen=True):
-    """The thirteen digits that fit best. `lead` is how far they are ahead of any
-    others, `fit` how well they do (1: perfectly), `agreement` the share of the label's
-    bands that say the same alone."""
-
+    kind: str
     text: str
     lead: float
-    fit: float
-    agreement: float
-
-    @property
-    def is_sure(self) -> bool:
-        """May this be believed without another reader?"""
-        return (
-            self.lead >= _FAR_AHEAD
-            and self.fit >= _GOOD_FIT
-            and self.agreement >= _BANDS_AGREE
-        )
+    unexplained: float
+    agreeing: float
+    bands: int
 
 
-def read_label(grey: Grey, quad: Floats) -> Fit | None:
-    """Read the label at four corners of a picture, either way up."""
-    strip, left, right = _strip(grey, quad)
-    rows = strip.shape[0]
-    edges = np.linspace(0, rows, min(_BANDS, max(1, rows // 3)) + 1).astype(int)
-    bands = np.stack(
-        [strip[top:bottom].mean(axis=0) for top, bottom in itertools.pairwise(edges)]
-    ).astype(np.float32)
-    return _read_bands(bands, left, right)
+class _Lines(msgspec.Struct, frozen=True):
+    """Brightness along lines, and where on each line the segments lie.
+
+    `place` is the column of each segment's middle, `pitch` the columns a module.
+    """
+
+    light: Floats
+    place: Floats
+    pitch: Floats
+
+    def only(self, chosen: Ints) -> _Lines:
+        return _Lines(self.light[chosen], self.place[chosen], self.pitch[chosen])
 
 
-def _read_bands(bands: Floats, left: float, right: float) -> Fit | None:
-    profiles, starts, widths, of_band, is_turned = _candidates(bands, left, right)
-    if not len(starts):
+def read_strip(strip: npt.NDArray[np.uint8], kind: str) -> Found | None:
+    """Read a strip whose bars stand upright, either way up; None where nothing is.
+
+    `strip` has `STRIP_COLUMNS` columns.
+    """
+    layout = LAYOUTS[kind]
+    light = _bands(strip)
+    guesses = _guesses(light, layout)
+    if guesses is None:
         return None
-    best: tuple[float, list[int], Doubles, list[Doubles]] | None = None
-    total = 1.0
-    for blur in _BLURS:
-        quality, scores, total = _fitted(profiles, starts, widths, blur)
-        for turned in (False, True):
-            picked = [
-                max(mine, key=lambda place: float(quality[place]))
-                for band in range(len(bands))
-                if (
-                    mine := [
-                        place
-                        for place in range(len(starts))
-                        if of_band[place] == band and is_turned[place] == turned
-                    ]
-                )
-            ]
-            if not picked:
-                continue
-            ranked = np.sort(quality[picked])
-            mean = float(ranked[-max(1, len(ranked) // 2) :].mean())
-            if best is None or mean > best[0]:
-                best = (mean, picked, quality, scores)
-    assert best is not None
-    mean, picked, quality, scores = best
-    good = [place for place in picked if quality[place] > mean - 0.08]
-    joint = [
-        np.sum([one[place] for place in good], axis=0) / len(good) for one in scores
-    ]
-    text, cost, lead = solved(joint)
-    alone = [solved([one[place] for one in scores])[0] for place in picked]
-    agreement = sum(one == text for one in alone) / len(alone)
-    fit = 1.0 - cost / total
-    return Fit(
-        text, lead / (cost / total * _PER_MODULE + 0.5), min(fit, mean), agreement
+    lines, band = guesses
+    best: tuple[float, _Lines] | None = None
+    for blur in _FIRST_BLURS:
+        quality, moved, _ = _fit(lines, layout, blur)
+        for is_flipped in (0, 1):
+            chosen = _best_of_each(quality, band, is_flipped, len(light))
+            score = _typical(quality[chosen])
+            if best is None or score > best[0]:
+                best = score, moved.only(chosen)
+    assert best is not None, "there is at least one blur"
+    if best[0] < _HOPELESS:
+        return None
+    lines = _smoothed(best[1], layout)
+    tried = [_fit(lines, layout, blur) for blur in BLURS]
+    quality, moved, _ = max(tried, key=lambda fit: _typical(fit[0]))
+    blur = BLURS[max(range(len(BLURS)), key=lambda n: _typical(tried[n][0]))]
+    quality, _, scores = _fit(_smoothed(moved, layout), layout, blur)
+    good = quality > _typical(quality) - _WORSE
+    together = [score[good].mean(axis=0, keepdims=True) for score in scores]
+    texts, costs, leads = _solve(
+        layout, [np.concatenate(pair) for pair in zip(together, scores, strict=True)]
+    )
+    if not texts[0]:
+        return None
+    width = sum(segment.width for segment in segments(kind, blur))
+    return Found(
+        kind,
+        texts[0],
+        # Half a module: no picture is better than that.
+        float(leads[0] / (costs[0] + 0.5)),
+        float(costs[0] / width),
+        sum(text == texts[0] for text in texts[1:]) / len(light),
+        len(light),
     )
 
 
-# A lead is weighed against how badly the best fits: cost over all modules.
-_PER_MODULE = 103.0
+def _typical(quality: Floats) -> float:
+    """Return the mean of the better half."""
+    return float(np.sort(quality)[-max(1, len(quality) // 2) :].mean())
 
 
-# -- the label, straightened -------------------------------------------------
-
-
-def _strip(grey: Grey, quad: Floats) -> tuple[Floats, float, float]:
-    """Return the label with its bars upright, and where it begins and ends in that."""
-    turn = _direction(grey, quad)
-    along = np.array([np.cos(turn), np.sin(turn)])
-    across = np.array([-along[1], along[0]])
-    x, y = quad @ along, quad @ across
-    left, right, top, bottom = x.min(), x.max(), y.min(), y.max()
-    width, height = right - left, bottom - top
-    left, right = left - _MARGIN * width, right + _MARGIN * width
-    top, bottom = top + 0.08 * height, bottom - 0.08 * height
-    per_column = max((right - left) / _COLUMNS, 1e-3)
-    rows = int(min(_ROWS, max(8.0, (bottom - top) / per_column)))
-    per_row = (bottom - top) / rows
-    back = np.array(
+def _bands(strip: npt.NDArray[np.uint8]) -> Floats:
+    count = min(MOST_BANDS, max(1, strip.shape[0] // _BAND_ROWS))
+    edges = np.linspace(0, strip.shape[0], count + 1).astype(int)
+    return np.stack(
         [
-            [along[0] * per_column, across[0] * per_row, *(left * along[:1])],
-            [along[1] * per_column, across[1] * per_row, *(left * along[1:])],
+            strip[a:b].mean(axis=0, dtype=np.float32)
+            for a, b in itertools.pairwise(edges)
         ]
     )
-    back[:, 2] += top * across
-    # Smoothed before it is made smaller, so that thin bars do not vanish.
-    source = (
-        cv2.GaussianBlur(grey, (0, 0), 0.4 * per_column) if per_column > 1.5 else grey
-    )
-    strip = cv2.warpAffine(
-        source,
-        back,
-        (_COLUMNS, rows),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    begin = _MARGIN / (1 + 2 * _MARGIN) * _COLUMNS
-    return strip.astype(np.float32, copy=False), begin, _COLUMNS - begin
 
 
-def _direction(grey: Grey, quad: Floats) -> float:
-    """Return the angle across the bars, from the gradients inside the corners."""
-    left, top, width, height = cv2.boundingRect(quad.astype(np.int32))
-    left, top = max(left, 0), max(top, 0)
-    part = grey[top : top + height, left : left + width].astype(np.float32)
-    if min(part.shape) < 3:
-        return 0.0
-    inside = np.zeros(part.shape, np.uint8)
-    shifted = (quad - np.array([left, top], np.float32)).astype(np.int32)
-    cv2.fillConvexPoly(inside, shifted, 1)
-    smooth = cv2.GaussianBlur(part, (0, 0), 1.0)
-    x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
-    y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    within = inside > 0
-    xx, yy, xy = (x * x)[within].sum(), (y * y)[within].sum(), (x * y)[within].sum()
-    return float(0.5 * np.arctan2(2 * xy, xx - yy))
+# -- where the symbol lies ---------------------------------------------------
 
 
-# -- where the symbol may stand ----------------------------------------------
+@functools.lru_cache(maxsize=4)
+def _grid(kind: str) -> tuple[Floats, Floats, Floats, Floats, float]:
+    """Return first columns, pitches, weights, weighted looks and the looks' power.
 
+    A row of the weights is a guess, laid over the columns of a coarse line.
+    """
+    modules = LAYOUTS[kind].modules
+    columns = STRIP_COLUMNS // _COARSE
+    inside = columns * (1 - 2 * MARGIN)
+    first = np.arange(0.5 * MARGIN, 0.5, 0.6 / modules * (1 - 2 * MARGIN)) * columns
+    pitch = np.linspace(0.55, 1.15, 49) * inside / modules
+    start, wide = (one.ravel() for one in np.meshgrid(first, pitch, indexing="ij"))
+    fits = start + wide * modules < columns * (1 - 0.5 * MARGIN)
+    start, wide = start[fits], wide[fits]
+    look, weight, at = skeleton(kind, samples=2)
+    look = look - look @ weight
+    x = np.clip(start[:, None] + wide[:, None] * at[None, :], 0, columns - 1.001)
+    left = x.astype(np.int64)
+    part = x - left
+    row = np.arange(len(start))[:, None] * columns
 
-def _candidates(
-    bands: Floats, left: float, right: float
-) -> tuple[Floats, Floats, Floats, list[int], list[bool]]:
-    profiles: list[Floats] = []
-    starts: list[float] = []
-    widths: list[float] = []
-    of_band: list[int] = []
-    is_turned: list[bool] = []
-    columns = bands.shape[1]
-    for number, band in enumerate(bands):
-        for start, width in _places(band, left, right):
-            profiles += [band, band[::-1]]
-            starts += [start, columns - 1 - (start + width * MODULES)]
-            widths += [width, width]
-            of_band += [number, number]
-            is_turned += [False, True]
-    if not starts:
-        empty = np.zeros(0, np.float32)
-        return empty, empty, empty, [], []
-    return (
-        np.stack(profiles),
-        np.array(starts, np.float32),
-        np.array(widths, np.float32),
-        of_band,
-        is_turned,
-    )
-
-
-def _places(profile: Floats, left: float, right: float) -> list[tuple[float, float]]:
-    """Return the three starts and module widths that look most like a symbol's."""
-    looks, weight, at = skeleton()
-    span = right - left
-    widths = np.linspace(0.55, 1.15, 49) * span / MODULES
-    steps = np.arange(left - 0.12 * span, left + 0.45 * span, span / MODULES * 0.6)
-    start, width = (grid.ravel() for grid in np.meshgrid(steps, widths, indexing="ij"))
-    fits = start + width * MODULES < len(profile) + 3 * width
-    start, width = start[fits], width[fits]
-    if not len(start):
-        return []
-    seen = _sampled(profile[None], (start[:, None] + width[:, None] * at[None])[None])[
-        0
-    ]
-    seen = seen - (seen @ weight)[:, None]
-    wanted = looks - looks @ weight
-    power = np.sqrt(((seen * seen) @ weight) * ((wanted * wanted) @ weight) + 1e-9)
-    likeness = ((seen * wanted) @ weight) / power
-    found: list[tuple[float, float]] = []
-    for place in np.argsort(-likeness)[:400]:
-        here = float(start[place]), float(width[place])
-        if all(_is_apart(here, other) for other in found):
-            found.append(here)
-            if len(found) == 3:
-                break
-    return found
-
-
-def _is_apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    limit = 1.2 * one[1]
-    ends = one[0] + one[1] * MODULES, other[0] + other[1] * MODULES
-    return abs(one[0] - other[0]) > limit or abs(ends[0] - ends[1]) > limit
-
-
-def _sampled(profiles: Floats, at: npt.NDArray[Any]) -> Doubles:
-    """Return grey values between columns; the last one goes on beyond the edge."""
-    at = np.clip(at, 0, profiles.shape[1] - 1.001)
-    whole = at.astype(np.int32)
-    part = (at - whole).astype(np.float32)
-    row = np.arange(len(profiles)).reshape((-1,) + (1,) * (at.ndim - 1))
-    between: Doubles = (
-        profiles[row, whole] * (1 - part) + profiles[row, whole + 1] * part
-    )
-    return between
-
-
-# -- which digits fit --------------------------------------------------------
-
-
-def _fitted(
-    profiles: Floats, starts: Floats, widths: Floats, blur: float
-) -> tuple[Doubles, list[Doubles], float]:
-    """Return each candidate's best quality, and its scores for all pairs of digits
-    along the best path of shifts."""
-    rows = np.arange(len(profiles))
-    ahead: Doubles | None = None
-    costs: list[Doubles] = []
-    back: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] = []
-    total = 0.0
-    for looks, at, a, b, modules in templates(blur):
-        places = (
-            starts[:, None, None]
-            + (at[None, None] + _SHIFTS[None, :, None]) * widths[:, None, None]
+    def laid(values: Floats) -> Floats:
+        total = np.bincount(
+            (row + left).ravel(), ((1 - part) * values).ravel(), len(start) * columns
+        ) + np.bincount(
+            (row + left + 1).ravel(), (part * values).ravel(), len(start) * columns
         )
-        seen = _sampled(profiles, places)
-        seen = seen - seen.mean(-1, keepdims=True)
-        seen /= np.sqrt((seen * seen).sum(-1, keepdims=True)) + 1e-3
-        likeness = (seen @ looks).reshape(len(profiles), len(_SHIFTS), a, b)
-        cost: Doubles = (1 - likeness) * modules
-        total += modules
+        return total.reshape(len(start), columns).astype(np.float32)
+
+    power = float((look * look) @ weight)
+    scale = np.float32(_COARSE)
+    return (
+        start.astype(np.float32) * scale,
+        wide.astype(np.float32) * scale,
+        laid(weight),
+        laid(weight * look),
+        power,
+    )
+
+
+def _guesses(light: Floats, layout: Layout) -> tuple[_Lines, Ints] | None:
+    """Return lines with guesses of where the symbol is, and the band of each.
+
+    For each band the best guesses, each both ways round: first all that read from
+    the left, then all that read from the right.
+    """
+    start, pitch, weights, looks, power = _grid(layout.kind)
+    coarse = light[:, : STRIP_COLUMNS // _COARSE * _COARSE]
+    coarse = coarse.reshape(len(light), -1, _COARSE).mean(axis=2)
+    coarse = coarse - coarse.mean(axis=1, keepdims=True)
+    mean = weights @ coarse.T
+    spread = weights @ (coarse * coarse).T - mean * mean
+    likeness = (looks @ coarse.T) / np.sqrt(np.maximum(spread, 1.0) * power)
+    end = start + pitch * layout.modules
+    found: list[tuple[int, int]] = []
+    for band in range(len(light)):
+        taken: list[int] = []
+        for n in np.argsort(-likeness[:, band])[:200]:
+            apart = 1.2 * pitch[n]
+            if all(
+                abs(start[n] - start[k]) > apart or abs(end[n] - end[k]) > apart
+                for k in taken
+            ):
+                taken.append(int(n))
+            if len(taken) == _GUESSES:
+                break
+        found += [(band, n) for n in taken]
+    if not found:
+        return None
+    band_of = np.array([band for band, _ in found])
+    guess = np.array([n for _, n in found])
+    middles = np.array(
+        [segment.middle for segment in segments(layout.kind, SHARP)], dtype=np.float32
+    )
+    place = start[guess][:, None] + pitch[guess][:, None] * middles
+    back = STRIP_COLUMNS - 1 - end[guess][:, None] + pitch[guess][:, None] * middles
+    wide = np.repeat(pitch[guess][:, None], len(middles), axis=1)
+    lines = light[band_of]
+    return (
+        _Lines(
+            np.concatenate([lines, lines[:, ::-1]]),
+            np.concatenate([place, back]),
+            np.concatenate([wide, wide]),
+        ),
+        np.concatenate([band_of, band_of]),
+    )
+
+
+def _best_of_each(quality: Floats, band: Ints, is_flipped: int, bands: int) -> Ints:
+    """Return for each band its best line of one way round."""
+    half = len(band) // 2
+    offset = is_flipped * half
+    mine, of = quality[offset : offset + half], band[:half]
+    best = [
+        int(np.argmax(np.where(of == n, mine, -1.0))) for n in range(bands) if n in of
+    ]
+    return np.array(best) + offset
+
+
+def _smoothed(lines: _Lines, layout: Layout) -> _Lines:
+    """Return lines with their places on a smooth curve: tilted or round packs."""
+    middles = np.array([one.middle for one in segments(layout.kind, SHARP)])
+    x = 2 * middles / layout.modules - 1
+    # Ends hang on a quiet zone, which says little of where they are.
+    weight = np.ones(len(x))
+    weight[[0, -1]] = 0.5
+    curve = np.polynomial.polynomial.polyfit(x, lines.place.T, 3, w=weight)
+    place = np.polynomial.polynomial.polyval(x, curve)
+    slope = np.polynomial.polynomial.polyval(
+        x, np.polynomial.polynomial.polyder(curve)
+    ) * (2 / layout.modules)
+    # A symbol seen from the side is a third as wide there at the least.
+    usual = np.median(slope, axis=1, keepdims=True)
+    pitch = np.clip(slope, usual / 3, usual * 3)
+    return _Lines(lines.light, place.astype(np.float32), pitch.astype(np.float32))
+
+
+# -- what the digits are -----------------------------------------------------
+
+
+def _fit(
+    lines: _Lines, layout: Layout, blur: Blur
+) -> tuple[Floats, _Lines, list[Floats]]:
+    """Compare lines with all digits, whatever the parities and the check digit.
+
+    Returns for each line how well it is explained (1: wholly), the lines with the
+    segments where they fit best, and the cost of each pair of digits there.
+    """
+    every = np.arange(len(lines.light))
+    reached: Floats | None = None
+    costs: list[Floats] = []
+    steps: list[tuple[Ints, Ints]] = []
+    width = 0.0
+    for n, segment in enumerate(segments(layout.kind, blur)):
+        modules = segment.at[None, :] + _DRIFT[:, None]
+        x = lines.place[:, n, None, None] + lines.pitch[:, n, None, None] * modules
+        seen = _light_at(lines.light, x)
+        seen -= seen.mean(axis=2, keepdims=True)
+        seen /= np.sqrt((seen * seen).sum(axis=2, keepdims=True)) + np.float32(1e-3)
+        alike = (seen @ segment.templates).reshape(
+            len(every), len(_DRIFT), segment.before, segment.after
+        )
+        cost = (1 - alike) * np.float32(segment.width)
+        width += segment.width
         costs.append(cost)
-        if ahead is None:
-            ahead = cost.min(2)
+        if reached is None:
+            reached = cost[:, :, 0]
             continue
-        # From one digit to the next the shift moves by one step at most.
-        padded = np.pad(ahead, ((0, 0), (1, 1), (0, 0)), constant_values=1e9)
-        moves = np.stack([padded[:, :-2] + 0.05, ahead, padded[:, 2:] + 0.05])
-        step = moves.argmin(0) - 1
-        reached = moves.min(0)[:, :, :, None] + cost
-        back.append((step, reached.argmin(2)))
-        ahead = reached.min(2)
-    assert ahead is not None
-    ended = ahead[:, :, 0]
-    shift = ended.argmin(1)
-    best = ended[rows, shift]
-    digit = np.zeros(len(profiles), np.intp)
-    path = [shift]
-    for step, before in reversed(back):
-        previous = before[rows, shift, digit]
-        shift = shift + step[rows, shift, previous]
-        digit = previous
-        path.append(shift)
-    path.reverse()
-    scores = [cost[rows, here] for cost, here in zip(costs, path, strict=True)]
-    return 1 - best / total, scores, total
+        around = np.full((3, *reached.shape), _NEVER, np.float32)
+        around[0, :, 1:] = reached[:, :-1] + _STEP_COST
+        around[1] = reached
+        around[2, :, :-1] = reached[:, 1:] + _STEP_COST
+        whole = around.min(axis=0)[:, :, :, None] + cost
+        steps.append((around.argmin(axis=0) - 1, whole.argmin(axis=2)))
+        reached = whole.min(axis=2)
+    assert reached is not None, "every layout has segments"
+    drift = reached[:, :, 0].argmin(axis=1)
+    quality = 1 - reached[every, drift, 0] / width
+    digit = np.zeros(len(every), np.intp)
+    drifts = [drift]
+    for step, from_digit in reversed(steps):
+        before = from_digit[every, drift, digit]
+        drift = drift + step[every, drift, before]
+        digit = before
+        drifts.append(drift)
+    drifts.reverse()
+    place = lines.place + lines.pitch * np.stack([_DRIFT[d] for d in drifts], axis=1)
+    at_best = [cost[every, d] for cost, d in zip(costs, drifts, strict=True)]
+    return quality, _Lines(lines.light, place, lines.pitch), at_best
+
+
+def _light_at(light: Floats, x: Floats) -> Floats:
+    """Return the light of each line between its columns."""
+    x = np.clip(x, 0, light.shape[1] - 1.001)
+    left = x.astype(np.intp)
+    part = x - left
+    line = np.arange(len(light))[:, None, None]
+    seen = light[line, left] * (1 - part) + light[line, left + 1] * part
+    return seen.astype(np.float32, copy=False)
+
+
+def _solve(layout: Layout, costs: list[Floats]) -> tuple[list[str], Floats, Floats]:
+    """Return the best number of each line that is allowed, its cost and its lead.
+
+    Exact: costs forwards and backwards through all digits, for each row of parities
+    and each rest of the check sum. `costs[n]` has an axis of lines, then the digits
+    before and after segment n.
+    """
+    rows = layout.parities
+    lines, digits = len(costs[0]), len(layout.weights)
+    rests = 10 if any(layout.weights) else 1
+    numbers = np.arange(10)
+    pairs: list[Floats] = []
+    for n in range(1, digits):
+        before, after = (len(layout.sets[k]) // 10 for k in (n - 1, n))
+        tens = costs[n].reshape(lines, before, 10, after, 10)
+        # Rows, lines, digit before, digit after.
+        pairs.append(tens[:, rows[:, n - 1], :, rows[:, n], :])
+    # The rest of the check sum before each digit, for the rest after it.
+    rest = np.arange(rests)[:, None]
+    rest_before = [(rest - weight * numbers) % rests for weight in layout.weights]
+    rest_after = [(rest + weight * numbers) % rests for weight in layout.weights]
+
+    first = costs[0][:, 0].reshape(lines, -1, 10)[:, rows[:, 0]].transpose(1, 0, 2)
+    forward = np.full((len(rows), lines, rests, 10), _NEVER, np.float32)
+    for row in range(len(rows)):
+        begun = row if layout.row_is_digit else 0
+        at = (begun + layout.weights[0] * numbers) % rests
+        forward[row, :, at, numbers] = first[row].T
+    reached = [forward]
+    came_from: list[Ints] = []
+    for n, pair in enumerate(pairs, 1):
+        whole = reached[-1][:, :, :, :, None] + pair[:, :, None]
+        came_from.append(whole.argmin(axis=3)[:, :, rest_before[n], numbers])
+        reached.append(whole.min(axis=3)[:, :, rest_before[n], numbers])
+    last = costs[-1][:, :, 0].reshape(lines, -1, 10)[:, rows[:, -1]].transpose(1, 0, 2)
+    onward = np.full_like(forward, _NEVER)
+    onward[:, :, 0] = last
+
+    every = np.arange(lines)
+    total = (reached[-1] + onward).transpose(1, 0, 2, 3).reshape(lines, -1)
+    best = total.argmin(axis=1)
+    cost = total[every, best]
+    said_row, left = best // (10 * rests), best // 10 % rests
+    said = [best % 10]
+    for n in range(digits - 1, 0, -1):
+        before = came_from[n - 1][said_row, every, left, said[-1]]
+        left = (left - layout.weights[n] * said[-1]) % rests
+        said.append(before)
+    said.reverse()
+
+    # The next best differs in its row or in some digit.
+    rival = np.full(lines, _NEVER, np.float32)
+    for n in range(digits - 1, -1, -1):
+        other = reached[n] + onward
+        other[said_row, every, :, said[n]] = _NEVER
+        rival = np.minimum(rival, other.min(axis=(0, 2, 3)))
+        if n:
+            moved = onward[:, :, rest_after[n], numbers]
+            onward = (moved[:, :, :, None, :] + pairs[n - 1][:, :, None]).min(axis=4)
+    texts = [
+        _text(layout, int(said_row[k]), [int(one[k]) for one in said])
+        for k in range(lines)
+    ]
+    return texts, cost, rival - cost
+
+
+def _text(layout: Layout, row: int, digits: list[int]) -> str:
+    """Return a number as people read it; empty where a UPC-E stands for none."""
+    shown = "".join(str(digit) for digit in digits)
+    if layout.kind == "upce":
+        whole = expand_upc_e(f"{row // 10}{shown}{row % 10}")
+        return whole and whole.zfill(13)
+    return f"{row}{shown}" if layout.row_is_digit else shown

@@ -20,7 +20,7 @@ import pytest
 import zxingcpp
 from pyzbar import pyzbar
 
-from hardware.scanner.decode import decode, decode_still
+from hardware.scanner.decode import LIVE_SECONDS, decode
 from hardware.scanner.label import expand_upc_e
 from hardware.scanner.pictures import Grey, Unreadable, load_picture
 
@@ -113,12 +113,12 @@ def score(read: Callable[[Grey], set[str]], group: list[Picture]) -> Score:
 
 def ladder(grey: Grey) -> set[str]:
     """Read a picture that comes alone, as `kiosk decode` does."""
-    return {code.norm for code in decode_still(grey)}
+    return {code.norm for code in decode(grey)}
 
 
 def live_ladder(grey: Grey) -> set[str]:
     """Read one frame of many, as the lane's camera does."""
-    return {code.norm for code in decode(grey)}
+    return {code.norm for code in decode(grey, LIVE_SECONDS)}
 
 
 def opencv_alone(grey: Grey) -> set[str]:

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from hardware.scanner.ballot import vote
 from hardware.scanner.commands import as_json_line, as_words, decode_files
-from hardware.scanner.decode import decode, vote
+from hardware.scanner.decode import decode
 from hardware.scanner.label import (
     article,
     check_digit,
