@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -66,6 +66,31 @@ class Scanner(Protocol):
 
     def close(self) -> None:
         """Stop reading; returns when the driver's thread has ended."""
+
+
+class Viewfinder(msgspec.Struct, frozen=True):
+    """What a camera sees now, small: one byte of grey a pixel, row by row from the top.
+
+    `outlines` are the corners of the labels found in it, in shares of width and height
+    from the left and the top.
+    """
+
+    width: int
+    height: int
+    grey: bytes
+    outlines: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A scanner that can show what it looks at."""
+
+    def watch(self, show: Callable[[Viewfinder], None]) -> None:
+        """Give pictures to `show`, ten a second at most, until `close`.
+
+        Called before `open`. `show` is called from the driver's thread; like `emit` it
+        never blocks and never raises.
+        """
 
 
 # -- scale -------------------------------------------------------------------

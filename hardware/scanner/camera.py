@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hardware.ports import DeviceState, Health, Scan
+from hardware.ports import DeviceState, Health, Scan, Viewfinder
 from hardware.scanner.camera_wire import (
     BrokenWire,
     Frame,
     Message,
     NoPicture,
     Unpacker,
+    View,
 )
 from hardware.scanner.label import refusal
 from hardware.scanner.source import parse_source
@@ -92,7 +93,12 @@ class CameraScanner:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._told: DeviceState | None = None
+        self._show: Callable[[Viewfinder], None] | None = None
         self.process_id: int | None = None
+
+    def watch(self, show: Callable[[Viewfinder], None]) -> None:
+        """Give each preview to `show`, from the driver's thread."""
+        self._show = show
 
     def open(self, emit: Callable[[Scan | DeviceState], None]) -> None:
         """Start looking; returns at once."""
@@ -181,7 +187,8 @@ class CameraScanner:
                 self._tally.drop("messages not understood", now)
             for message in messages:
                 self._take(message, now, emit)
-                answer_by = now + self._answer_seconds
+                if not isinstance(message, View):
+                    answer_by = now + self._answer_seconds
             if now - second_began >= 1.0:
                 second_began, bytes_left = now, MOST_BYTES_PER_SECOND
             if bytes_left < 0:
@@ -196,6 +203,11 @@ class CameraScanner:
         match message:
             case NoPicture(detail=detail):
                 self._tell(emit, DeviceState(Health.ABSENT, detail))
+            case View() if not message.is_whole:
+                self._tally.drop("messages not understood", now)
+            case View(width=width, height=height, grey=grey, outlines=outlines):
+                if self._show is not None:
+                    self._show(Viewfinder(width, height, grey, outlines))
             case Frame():
                 # A lane that takes no label from an absent scanner must hear first
                 # that it is there.

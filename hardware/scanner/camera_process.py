@@ -1,16 +1,13 @@
 """The camera's own process: looks through it and tells the lane what codes it sees.
 
-It parses what strangers hold up, so it has no network, little memory and no file to
-write; should it die, the lane reports a device fault and starts another. It knows
+It parses what strangers hold up, so it is confined (`confine`); should it die, the lane reports a device fault and starts another. It knows
 no catalogue and remembers nothing: what was taken is the lane's to remember.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
-import resource
 import socket
 import sys
 import time
@@ -18,20 +15,21 @@ import zlib
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
 
-from hardware.scanner.camera_wire import Frame, Message, NoPicture, pack
+from hardware.scanner.camera_wire import Code, Frame, Message, NoPicture, View, pack
+from hardware.scanner.confine import confine
 from hardware.scanner.decode import LIVE_SECONDS, decode
-from hardware.scanner.pictures import SourceLost, frames
+from hardware.scanner.pictures import Grey, SourceLost, frames
+from hardware.scanner.readers import corners_of
 from hardware.scanner.source import Source, parse_source
 
-# The readers' libraries map 440 MB, of which they use 65; a frame needs 20 more.
-MEMORY_BYTES = 1024 * 1024 * 1024
-OPEN_FILES = 32
 LOOK_AGAIN_SECONDS = 0.5
 # A lane that reads nothing for so long is gone or is hung: nobody needs us.
 SEND_SECONDS = 5.0
-_CLONE_NEWNET = 0x40000000
-_CLONE_NEWUSER = 0x10000000
+# A preview is for people: ten a second look smooth.
+VIEW_SECONDS = 0.1
+VIEW_SIZE = 320
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shown-frames", type=int, default=8)
     parser.add_argument("--loop", action="store_true")
     asked = parser.parse_args(arguments)
-    confine()
+    cv2.setNumThreads(1)
+    confine(asked.source)
     lane = socket.socket(fileno=asked.fd)
     lane.settimeout(SEND_SECONDS)
     pause = 1.0 / asked.frames_per_second
@@ -62,23 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def confine() -> None:
-    """Give up what a reader of pictures never needs.
-
-    systemd's sandbox does more; this holds without it too.
-    """
-    cv2.setNumThreads(1)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    unshare = ctypes.CDLL(None, use_errno=True).unshare
-    # Without the right to a network of its own, a user of its own brings it; where
-    # the kernel refuses both, no socket is opened all the same.
-    if unshare(_CLONE_NEWNET) != 0:
-        unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-
-
 def _look(
     lane: socket.socket,
     source: Source,
@@ -86,7 +68,7 @@ def _look(
     shown_frames: int,
     pause: float,
 ) -> None:
-    due = time.monotonic()
+    due = view_due = time.monotonic()
     for grey in frames(source, is_looping, shown_frames):
         now = time.monotonic()
         if source.kind == "device":
@@ -96,7 +78,27 @@ def _look(
         elif now < due:
             time.sleep(due - now)
         due = max(due + pause, now)
-        _tell(lane, Frame(zlib.crc32(grey.data), tuple(decode(grey, LIVE_SECONDS))))
+        codes = tuple(decode(grey, LIVE_SECONDS))
+        _tell(lane, Frame(zlib.crc32(grey.data), codes))
+        if now >= view_due:
+            view_due = now + VIEW_SECONDS
+            _tell(lane, view_of(grey, codes))
+
+
+def view_of(grey: Grey, codes: Sequence[Code]) -> View:
+    """Return a small copy of a frame, with the outlines of its codes."""
+    scale = VIEW_SIZE / max(grey.shape)
+    height, width = (max(1, round(side * scale)) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    rows, columns = grey.shape
+    outlines = tuple(
+        tuple(
+            (min(max(x / columns, 0.0), 1.0), min(max(y / rows, 0.0), 1.0))
+            for x, y in corners_of(box[0], box[1], box[2] - box[0], box[3] - box[1])
+        )
+        for box in (code.box for code in codes)
+    )
+    return View(width, height, np.asarray(small, dtype=np.uint8).tobytes(), outlines)
 
 
 def _tell(lane: socket.socket, message: Message) -> None:

@@ -16,6 +16,7 @@ from hardware.scanner.label import LONGEST_LABEL
 # A frame of the most codes, each the longest label in four-byte letters twice.
 MOST_MESSAGE_BYTES = 256 * 1024
 MOST_CODES = 8
+MOST_VIEW_SIDE = 400
 _LENGTH_BYTES = 4
 
 _Pixel: TypeAlias = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
@@ -57,7 +58,35 @@ class NoPicture(msgspec.Struct, frozen=True, tag="no_picture"):
     detail: Annotated[str, msgspec.Meta(max_length=500)]
 
 
-Message: TypeAlias = Frame | NoPicture
+_Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_VIEW_SIDE)]
+
+
+class View(msgspec.Struct, frozen=True, tag="view"):
+    """A frame in small, for the screen: one byte of grey a pixel, row by row.
+
+    Not packed as JPEG: the lane must never unpack what this process made. Outlines are
+    the corners of the codes found, in shares of width and height.
+    """
+
+    width: _Side
+    height: _Side
+    grey: Annotated[bytes, msgspec.Meta(max_length=MOST_VIEW_SIDE**2)]
+    outlines: Annotated[
+        tuple[
+            Annotated[tuple[tuple[_Share, _Share], ...], msgspec.Meta(max_length=4)],
+            ...,
+        ],
+        msgspec.Meta(max_length=MOST_CODES),
+    ] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether there is a byte for each pixel."""
+        return len(self.grey) == self.width * self.height
+
+
+Message: TypeAlias = Frame | NoPicture | View
 
 
 class BrokenWire(OSError):

@@ -7,6 +7,8 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardware.scanner.decode import decode
 from hardware.scanner.ean_lines import MARGIN, STRIP_COLUMNS, read_strip
@@ -101,6 +103,22 @@ def test_a_number_with_a_wrong_check_digit_is_never_told():
         if found is not None:
             weighed = sum(int(d) * (1, 3)[n % 2] for n, d in enumerate(found.text))
             assert weighed % 10 == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 120),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(LAYOUTS)),
+    st.sampled_from([1, 2, 3, 4, 6, 10]),
+)
+def test_no_strip_makes_it_fail_or_believe_noise(rows, seed, kind, wide):
+    rng = np.random.default_rng(seed)
+    columns = -(-STRIP_COLUMNS // wide)
+    bars = rng.choice([0, 255], columns).astype(np.uint8).repeat(wide)[:STRIP_COLUMNS]
+    strip = np.tile(bars, (rows, 1))
+    found = read_strip(strip, kind)
+    assert found is None or found.lead < 0.15 or found.unexplained > 0.1
 
 
 @pytest.mark.parametrize("blur", BLURS)
