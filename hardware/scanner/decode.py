@@ -128,7 +128,16 @@ def _enlarged(grey: Grey, spots: list[Quad], readings: list[Reading]) -> _Rung:
 
 def _by_lines(grey: Grey, spots: list[Quad], readings: list[Reading]) -> _Rung:
     """Give unsettled spots to the reader of blurred labels, the usual kind first."""
-    wanted = _unsettled_spots(spots, readings)
+    others = [
+        one
+        for one in readings
+        if one.kind not in LINE_KINDS and one.kind not in SURE_KINDS
+    ]
+    wanted = [
+        spot
+        for spot in _unsettled_spots(spots, readings)
+        if not any(is_same_place(one.box, _box_of_quad(spot)) for one in others)
+    ]
     for kind in LINE_KINDS:
         for spot in wanted:
             found = read_lines(grey, spot, kind)
