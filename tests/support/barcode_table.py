@@ -178,6 +178,9 @@ def norm_of(kind: str, text: str) -> str:
             return text.zfill(14)
         case name if name.startswith("DATABAR") and "EXP" not in name:
             return text[2:] if text.startswith("01") else text
+        case name if name.startswith("DATABAR"):
+            # The truth is bare of brackets, those that are data too.
+            return text.replace("\x1d", "").replace("(", "").replace(")", "")
         case _:
             return text.replace("\x1d", "").replace("\r\n", "\n").strip()
 
