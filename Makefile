@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	nut-server nut-client python3-venv
 
-.PHONY: help setup run demo test check simulate bench lock clean
+.PHONY: help setup run demo test conformance check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -42,6 +42,10 @@ demo: setup ## Play a whole day without a hand; the account is in var/demo
 
 test: setup ## Run every test that belongs to a change
 	.venv/bin/python -m pytest
+
+conformance: setup ## Hold codecs to real captures; print the camera's table (ten minutes)
+	.venv/bin/python -m pytest tests/conformance
+	.venv/bin/python tests/support/barcode_table.py
 
 check: setup ## ruff, format, mypy --strict
 	.venv/bin/ruff check .
