@@ -103,6 +103,25 @@ class ZvtSerial(Zvt, frozen=True, kw_only=True):
     baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
 
 
+class NexoLocal(Shape, frozen=True, kw_only=True):
+    """An Adyen terminal in local mode. Its key is set in the Customer Area too."""
+
+    host: Text
+    # Model and serial number, as the terminal shows them: V400m-347374578.
+    poi_id: Annotated[str, msgspec.Meta(pattern="^[a-zA-Z0-9]{3,}-[a-zA-Z0-9]{9,15}$")]
+    sale_id: Text
+    # The terminals' fleet root, as the acquirer publishes it.
+    root_certificate: Text
+    # A file of its own, readable by the lane alone: lane.toml holds no secret.
+    passphrase_file: Text
+    key_name: Text
+    key_version: Annotated[int, msgspec.Meta(ge=0)] = 1
+    environment: Literal["live", "test"] = "live"
+    port: Port = 8443
+    watch_seconds: Seconds = 60.0
+    answers_apart_seconds: Seconds = 15.0
+
+
 class Nut(Shape, frozen=True):
     ups: Text
     host: Text = "127.0.0.1"

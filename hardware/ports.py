@@ -269,7 +269,8 @@ class PayResult(msgspec.Struct, frozen=True):
     `masked_pan` shows the first six and the last four digits at most. `reference` is
     the driver's own word for the transaction: enough to query, reverse or refund it
     later. `approved_offline` is True also where the terminal does not tell.
-    `receipt_lines` are the shopper's, `merchant_lines` the shop's; both are redacted.
+    `receipt_lines` are the shopper's, `merchant_lines` the shop's; both are redacted, and
+    a tab in a line parts what stands left from what stands right.
     `error` stands with DECLINED and NOT_SENT only.
     """
 

@@ -18,6 +18,7 @@ from hardware.options import (
     FilePrinter,
     Hid,
     NetworkPrinter,
+    NexoLocal,
     Nothing,
     Nut,
     RelayBoard,
@@ -297,6 +298,36 @@ def _zvt_profile(options: Zvt) -> Any:
     )
 
 
+def _nexo_local(options: NexoLocal) -> object:
+    from hardware.terminal.nexo import NexoTerminal, Profile
+    from hardware.terminal.nexo_crypto import Key, check_passphrase
+    from hardware.terminal.nexo_link import Address, HttpsLink
+
+    try:
+        passphrase = Path(options.passphrase_file).read_text().strip()
+        check_passphrase(passphrase)
+    except (OSError, ValueError) as error:
+        raise DeviceConfigError(
+            "devices.terminal.passphrase_file",
+            f"{options.passphrase_file}: {_reason(error)}",
+        ) from error
+    address = Address(
+        options.host,
+        options.poi_id,
+        Path(options.root_certificate),
+        options.environment,
+        options.port,
+    )
+    profile = Profile(
+        Key(passphrase, options.key_name, options.key_version),
+        options.poi_id,
+        options.sale_id,
+        answers_apart_seconds=options.answers_apart_seconds,
+        watch_seconds=options.watch_seconds,
+    )
+    return NexoTerminal(HttpsLink(address), profile)
+
+
 def _reason(error: OSError | ValueError) -> str:
     words = error.strerror if isinstance(error, OSError) else str(error)
     return words or type(error).__name__
@@ -391,6 +422,7 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "terminal": {
         "zvt_tcp": Driver(ZvtTcp, _zvt_tcp),
         "zvt_serial": Driver(ZvtSerial, _zvt_serial),
+        "nexo_local": Driver(NexoLocal, _nexo_local),
         SIMULATED: Driver(SimulatedTerminal, _simulated_terminal),
     },
     "scale": {

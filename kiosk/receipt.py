@@ -96,7 +96,8 @@ class Composer:
             yield QrCode(sale.signature)
         if sale.card and not sale.training:
             for text in sale.card.receipt_lines:
-                yield _center(text)
+                left, _, right = text.partition("\t")
+                yield TextLine(left, right) if right else _center(text)
         yield TextLine()
         yield _center(w.t("Thank you for shopping with us"))
         if not sale.training:

@@ -6,11 +6,14 @@ is connected and what is half received; money is the core's.
 
 from __future__ import annotations
 
+import ssl
 from typing import Protocol, TypeAlias
 
 import msgspec
 
 from hardware.simulated.frames import frame, split
+from hardware.simulated.https_end import HttpsEnd, NotHttp
+from hardware.simulated.nexo_front import NexoFront, Replies, Reply
 from hardware.simulated.terminal_core import Drop, Said, TerminalCore
 from hardware.simulated.terminal_wire import (
     Confirmed,
@@ -159,4 +162,54 @@ class ZvtWire:
                 data = one.encode()
                 framed = zvt_serial.encode(data) if self._is_serial else data
                 out.append((self._end, framed))
+        return out
+
+
+class NexoWire:
+    """nexo over HTTPS; any number of links, one request after another on each."""
+
+    def __init__(self, front: NexoFront, trust: ssl.SSLContext) -> None:
+        self._front = front
+        self._trust = trust
+        self._numbers: dict[End, int] = {}
+        self._links: dict[int, tuple[End, HttpsEnd]] = {}
+        self._count = 0
+
+    def hear(self, now: float, end: End, received: bytes) -> list[Out]:
+        """Take bytes; return what to send. Raises `Garbage`."""
+        if end not in self._numbers:
+            self._count += 1
+            self._numbers[end] = self._count
+            self._links[self._count] = end, HttpsEnd(self._trust)
+        number = self._numbers[end]
+        try:
+            bodies, sent = self._links[number][1].hear(received)
+        except NotHttp as error:
+            raise Garbage(str(error)) from error
+        out: list[Out] = [(end, sent)] if sent else []
+        for body in bodies:
+            out += self._out(self._front.hear(now, number, body))
+        return out
+
+    def say(self, said: Said) -> list[Out]:
+        """Return how the core's word reaches whoever it is for."""
+        return self._out(self._front.say(said))
+
+    def hung_up(self, end: End) -> None:
+        """Forget an end."""
+        number = self._numbers.pop(end, None)
+        if number is not None:
+            del self._links[number]
+            self._front.hung_up(number)
+
+    def _out(self, replies: Replies) -> list[Out]:
+        out: list[Out] = []
+        for reply in replies:
+            if reply.to not in self._links:
+                continue
+            end, link = self._links[reply.to]
+            if isinstance(reply, Reply):
+                out.append((end, link.answer(reply.status, reply.body)))
+            else:
+                out.append((end, reply.drop))
         return out

@@ -1,14 +1,15 @@
 """The simulated card terminal: a process with a store of its own.
 
     python -m hardware.simulated.terminal_process --store FILE --port-file F
-        [--wire plain|zvt|zvt_serial] [--port N] [--terminal-id ID] [--auto-present-ms N]
+        [--wire plain|zvt|zvt_serial|nexo] [--port N] [--terminal-id ID] [--auto-present-ms N]
         [--auto-reverse] [--card-ms N] [--ack-ms N] [--step-ms N]
 
 It lives on when the lane dies, and its store lives on when it dies itself. `plain` are
-the words of `terminal_wire`, `zvt` is ZVT over TCP and `zvt_serial` ZVT on a pty. The
-bench tells it through its control port (device `terminal`): present_card,
+the words of `terminal_wire`, `zvt` is ZVT over TCP, `zvt_serial` ZVT on a pty and `nexo`
+encrypted nexo over HTTPS, with its certificates in a folder beside the store. The bench
+tells it through its control port (device `terminal`): present_card,
 present_automatically, fail_next, fail_next_undo, auto_reverse, unplug, silence, speak,
-ledger, wait_for, stop; with ZVT also twist_next, behave and open_day.
+ledger, wait_for, stop; with ZVT and nexo also what their fronts have.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ import socket
 import threading
 import time
 import tty
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from msgspec.structs import replace
+from typing import Any
 
 from hardware.simulated.control import (
     LOOPBACK,
@@ -32,21 +32,27 @@ from hardware.simulated.control import (
     SimulatedBench,
 )
 from hardware.simulated.frames import PortFile, write_port_file
+from hardware.simulated.https_end import make_certificates
+from hardware.simulated.nexo_front import FileBook, NexoFront
 from hardware.simulated.terminal_core import Drop, TerminalCore
 from hardware.simulated.terminal_fronts import (
     End,
     Front,
     Garbage,
+    NexoWire,
     Out,
     PlainFront,
     ZvtWire,
 )
 from hardware.simulated.terminal_plan import Fault, Plan, TerminalSettings
 from hardware.simulated.terminal_store import DayFile, SqliteStore, Transaction
-from hardware.simulated.zvt_front import Twist, ZvtFront
+from hardware.simulated.zvt_front import ZvtFront
 from hardware.simulated.zvt_words import ZvtBehaviour
+from hardware.terminal.nexo_crypto import Key
 
 _ZVT = ("zvt", "zvt_serial")
+NEXO_ID = "V400m-347374578"
+_TERMINAL_IDS = {"zvt": "29001006", "zvt_serial": "29001006", "nexo": NEXO_ID}
 # How often a control that waits for a payment looks again.
 LOOK_SECONDS = 0.02
 
@@ -58,12 +64,12 @@ class TerminalProcess:
         self,
         core: TerminalCore,
         front: Front,
-        zvt: ZvtFront | None = None,
+        more: Mapping[str, Callable[..., None]] | None = None,
         port: int = 0,
     ) -> None:
         self._core = core
         self._front = front
-        self._zvt = zvt
+        self._more = more or {}
         self._turn = threading.Condition(threading.RLock())
         self._listener = socket.create_server((LOOPBACK, port))
         self._listener.setblocking(False)
@@ -91,7 +97,7 @@ class TerminalProcess:
     @property
     def controls(self) -> Mapping[str, Control]:
         """What bench, demo and tests can tell it."""
-        return self._zvt_controls() | {
+        return {name: self._in_turn(do) for name, do in self._more.items()} | {
             "present_card": self.present_card,
             "present_automatically": self.present_automatically,
             "fail_next": self.fail_next,
@@ -168,38 +174,18 @@ class TerminalProcess:
         with self._turn:
             return self._turn.wait_for(is_there, seconds)
 
-    def _zvt_controls(self) -> dict[str, Control]:
-        if self._zvt is None:
-            return {}
-        return {
-            "twist_next": self.twist_next,
-            "behave": self.behave,
-            "open_day": self.open_day,
-        }
-
-    def twist_next(self, twist: str) -> None:
-        """Let the next ZVT dialogue go another way (`Twist`)."""
-        with self._turn:
-            if self._zvt is not None:
-                self._zvt.twist_next(Twist(twist))
-
-    def behave(self, **how: bool) -> None:
-        """Behave as another maker's terminal from now on (`ZvtBehaviour`)."""
-        with self._turn:
-            if self._zvt is not None:
-                self._zvt.behaviour = replace(self._zvt.behaviour, **how)
-
-    def open_day(self) -> None:
-        """Refuse every payment until an end of day was run."""
-        with self._turn:
-            if self._zvt is not None:
-                self._zvt.is_day_open = True
-
     def stop(self) -> None:
         """End the process in good order."""
         with self._turn:
             self._stopped = True
             self._rope.send(b"!")
+
+    def _in_turn(self, do: Callable[..., None]) -> Control:
+        def tell(**details: Any) -> None:
+            with self._turn:
+                do(**details)
+
+        return tell
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -313,11 +299,14 @@ def main() -> None:
     words.add_argument("--card-ms", type=int, default=60_000)
     words.add_argument("--ack-ms", type=int, default=15_000)
     words.add_argument("--step-ms", type=int, default=200)
-    words.add_argument("--wire", choices=("plain", *_ZVT), default="plain")
+    words.add_argument("--wire", choices=("plain", *_ZVT, "nexo"), default="plain")
+    words.add_argument("--passphrase-file", type=Path, help="of nexo")
+    words.add_argument("--key-name", default="lane", help="of nexo")
+    words.add_argument("--key-version", type=int, default=1, help="of nexo")
     asked = words.parse_args()
     settings = TerminalSettings(
         terminal_id=asked.terminal_id
-        or ("29001006" if asked.wire in _ZVT else TerminalSettings().terminal_id),
+        or _TERMINAL_IDS.get(asked.wire, TerminalSettings().terminal_id),
         auto_reverse=asked.auto_reverse,
         card_seconds=asked.card_ms / 1000,
         ack_seconds=asked.ack_ms / 1000,
@@ -330,10 +319,19 @@ def main() -> None:
     if asked.wire in _ZVT:
         zvt = ZvtFront(core, ZvtBehaviour(), DayFile(asked.store))
         wire = ZvtWire(zvt, is_serial=asked.wire == "zvt_serial")
-        terminal = TerminalProcess(core, wire, zvt, asked.port)
+        terminal = TerminalProcess(core, wire, zvt.controls, asked.port)
         if asked.wire == "zvt_serial":
             line = SerialLine()
             terminal.attach(line)
+    elif asked.wire == "nexo":
+        passphrase = asked.passphrase_file.read_text().strip()
+        key = Key(passphrase, asked.key_name, asked.key_version)
+        nexo = NexoFront(core, key, FileBook(asked.store.with_suffix(".services")))
+        name = f"{settings.terminal_id}.test.terminal.adyen.com"
+        trust = make_certificates(asked.store.with_suffix(".tls"), name)
+        terminal = TerminalProcess(
+            core, NexoWire(nexo, trust), nexo.controls, asked.port
+        )
     else:
         terminal = TerminalProcess(core, PlainFront(core))
     bench = SimulatedBench()

@@ -9,6 +9,7 @@ terminals do wrong.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 import msgspec
@@ -88,6 +89,23 @@ class ZvtFront:
         self._twist: Twist | None = None
         self._out: deque[Sending] = deque()
         self._awaiting: Sending | None = None
+
+    @property
+    def controls(self) -> Mapping[str, Callable[..., None]]:
+        """What the bench can tell it beside what every terminal is told."""
+        return {
+            "twist_next": lambda twist: self.twist_next(Twist(twist)),
+            "behave": self.behave,
+            "open_day": self.open_day,
+        }
+
+    def behave(self, **how: bool) -> None:
+        """Behave as another maker's terminal from now on (`ZvtBehaviour`)."""
+        self.behaviour = replace(self.behaviour, **how)
+
+    def open_day(self) -> None:
+        """Refuse every payment until an end of day was run."""
+        self.is_day_open = True
 
     def twist_next(self, twist: Twist) -> None:
         """Let the next payment or end of day take this turn."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from zvt_cuts import Broken, play
+from terminal_cuts import Broken, play
+from zvt_cuts import ZvtDesk
 
 from hardware.ports import Answer, Outcome, PayResult, QueryResult
 from hardware.terminal import zvt_outcome
@@ -17,7 +18,7 @@ SEEDS = 600
 
 def play_all(seeds):
     for seed in range(1, seeds):
-        play(seed)
+        play(seed, ZvtDesk)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def quiet(caplog):
 
 @pytest.mark.parametrize("first", range(1, SEEDS, 100))
 def test_no_cut_loses_or_doubles_money(first):
-    runs = [play(seed) for seed in range(first, first + 100)]
+    runs = [play(seed, ZvtDesk) for seed in range(first, first + 100)]
     assert sum(run.recovered for run in runs) > 50
     assert sum(run.sold_minor for run in runs) > 0
 
