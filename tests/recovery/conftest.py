@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from kiosk.domain.events import ItemFound, Restarted
 from kiosk.domain.modes import basket_of
 from kiosk.domain.state import Lane
 from kiosk.domain.tender import Sale
+from kiosk.records.documents import DeviceChoice, Documents
 from kiosk.records.journal import Entry, JournalReader
 from kiosk.records.rotation import journal_files
 from kiosk.records.verify import verify_all
@@ -67,26 +69,80 @@ driver = "simulated"
 port_file = "{printer}"
 
 [devices.terminal]
-driver = "simulated"
-port_file = "{terminal}"
+{terminal}
 {more}
 """
 
 
-class Terminal:
-    """A card terminal process; its store outlives it."""
+# How a lane finds the terminal on each of its wires.
+PLAIN = """driver = "simulated"
+port_file = "{port_file}"
+"""
+ZVT = """driver = "zvt_tcp"
+host = "127.0.0.1"
+port = {port}
+password_file = "{secret}"
+idle_apart_seconds = 0
+answers_apart_seconds = 0
+dialogue_seconds = 5
+"""
+NEXO = """driver = "nexo_local"
+host = "127.0.0.1"
+port = {port}
+passphrase_file = "{secret}"
+key_name = "lane"
+poi_id = "V400m-347374578"
+sale_id = "lane-1"
+root_certificate = "{root}"
+environment = "test"
+answers_apart_seconds = 0
+"""
+WIRES = {
+    "plain": (PLAIN, ""),
+    "zvt": (ZVT, "123456"),
+    "nexo": (NEXO, "Simulated+Lane1"),
+}
 
-    def __init__(self, folder: Path, *words: str) -> None:
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Terminal:
+    """A card terminal process on one wire; its store outlives it."""
+
+    def __init__(self, folder: Path, *words: str, wire: str = "plain") -> None:
+        self.wire = wire
         self.port_file = folder / "terminal.port"
         self._store = folder / "terminal.db"
+        self._port = free_port()
+        self._secret = folder / "terminal.secret"
+        self._settings, secret = WIRES[wire]
+        self._secret.write_text(secret)
         self._bench = RemoteBench(self.port_file)
         self._process: subprocess.Popen[str] | None = None
         self.start(*words)
 
     def start(self, *words: str) -> None:
         self.port_file.unlink(missing_ok=True)
-        given = ["--step-ms", "0", "--ack-ms", "300", *words]
+        given = ["--wire", self.wire, "--step-ms", "0", "--ack-ms", "300", *words]
+        if self.wire != "plain":
+            # A lane's settings outlive the terminal's process.
+            given += ["--port", str(self._port)]
+        if self.wire == "nexo":
+            given += ["--passphrase-file", str(self._secret)]
         self._process = start_terminal(self.port_file, self._store, given)
+
+    def settings(self) -> str:
+        """Return its table of lane.toml."""
+        return self._settings.format(
+            port_file=self.port_file,
+            port=self._port,
+            secret=self._secret,
+            root=self._store.with_suffix(".tls") / "root.pem",
+        )
 
     def kill(self) -> None:
         """SIGKILL: it loses its power."""
@@ -208,11 +264,17 @@ class Shop:
             catalog=self.catalog,
             scanner=self.scanner.link,
             printer=self.printer.port_file,
-            terminal=self.terminal.port_file,
+            terminal=self.terminal.settings(),
             top=top,
             more=more,
         )
         self.settings.write_text(text, encoding="utf-8")
+        if self.terminal.wire == "zvt":
+            # As `kiosk devices commission terminal` leaves it behind.
+            folder = self.state / "documents"
+            folder.mkdir(parents=True, exist_ok=True)
+            choice = DeviceChoice("zvt_tcp", {"terminal_id": "29001006"})
+            Documents(folder).choose_device("terminal", choice)
 
     # -- the lane ------------------------------------------------------------
 
@@ -332,7 +394,9 @@ class Shop:
         (charge,) = self.charges()
         assert charge["kind"] == "payment"
         assert charge["result"]["amount_minor"] == sale.figures.total_minor
-        assert charge["id"] == sale.attempt_id
+        if self.terminal.wire != "zvt":
+            # ZVT carries no id of the lane's.
+            assert charge["id"] == sale.attempt_id
         return sale
 
     def check_baskets(self) -> None:
@@ -428,6 +492,18 @@ def slow_shop(
     made = Shop(tmp_path, loaded, terminal, printer)
     yield made
     made.close()
+
+
+@pytest.fixture(params=["zvt", "nexo"])
+def wired_shop(
+    request: pytest.FixtureRequest, tmp_path: Path, loaded: Loaded, printer: Printer
+) -> Iterator[Shop]:
+    """A shop whose terminal speaks a real wire, with no card in sight."""
+    terminal = Terminal(tmp_path, wire=request.param)
+    made = Shop(tmp_path, loaded, terminal, printer)
+    yield made
+    made.close()
+    terminal.kill()
 
 
 @pytest.fixture

@@ -22,9 +22,18 @@ from typing import Any
 
 import msgspec
 
-from hardware.ports import Attempt, PaymentSink, PayResult, Scan, TerminalMoment
+from hardware.ports import (
+    Attempt,
+    CardTerminal,
+    PaymentSink,
+    PayResult,
+    Scan,
+    TerminalMoment,
+)
 from hardware.printer.escpos_printer import EscposPrinter
 from hardware.simulated.terminal import SimulatedTerminal
+from hardware.terminal.nexo import NexoTerminal
+from hardware.terminal.zvt import ZvtTerminal
 from kiosk.domain.events import PayPressed, ReceiptChosen, TenderResult
 from kiosk.domain.modes import basket_of
 from kiosk.domain.state import Closed, Complete, Declined, Idle, Lane, Scanning
@@ -92,8 +101,7 @@ class CountedSink:
 def count(steps: Steps) -> None:
     """Put steps around everything between journal and device."""
     append, on_disk = Journal.append, Effects.on_disk
-    mark, pay = SimulatedTerminal.watermark, SimulatedTerminal.pay
-    query, print_rows = SimulatedTerminal.query, EscposPrinter.print
+    print_rows = EscposPrinter.print
 
     def counted_append(self: Journal, kind: str, body: bytes, **about: Any) -> Any:
         do = lambda: append(self, kind, body, **about)  # noqa: E731
@@ -105,30 +113,35 @@ def count(steps: Steps) -> None:
         else:
             on_disk(self, event)
 
-    def counted_mark(self: SimulatedTerminal) -> Any:
-        # The driver's own watch asks for the mark too: that is no step of a sale.
-        if threading.current_thread().name != "terminal":
-            return mark(self)
-        return steps.around("watermark", lambda: mark(self))
-
-    def counted_pay(
-        self: SimulatedTerminal, attempt: Attempt, sink: PaymentSink
-    ) -> Any:
-        counted = CountedSink(sink, steps)
-        return steps.around("pay", lambda: pay(self, attempt, counted))
-
-    def counted_query(self: SimulatedTerminal, attempt: Attempt) -> Any:
-        return steps.around("query", lambda: query(self, attempt))
-
     def counted_print(self: EscposPrinter, rows: Any) -> None:
         steps.around("print", lambda: print_rows(self, rows))
 
     Journal.append = counted_append  # type: ignore[method-assign]  # the seam
     Effects.on_disk = counted_on_disk  # type: ignore[method-assign]
-    SimulatedTerminal.watermark = counted_mark  # type: ignore[method-assign]
-    SimulatedTerminal.pay = counted_pay  # type: ignore[method-assign]
-    SimulatedTerminal.query = counted_query  # type: ignore[method-assign]
     EscposPrinter.print = counted_print  # type: ignore[method-assign]
+    for driver in (SimulatedTerminal, ZvtTerminal, NexoTerminal):
+        count_driver(driver, steps)
+
+
+def count_driver(driver: Any, steps: Steps) -> None:
+    """Put steps around what a lane asks of one kind of card terminal."""
+    mark, pay, query = driver.watermark, driver.pay, driver.query
+
+    def counted_mark(self: CardTerminal) -> Any:
+        # The driver's own watch asks for the mark too: that is no step of a sale.
+        if threading.current_thread().name != "terminal":
+            return mark(self)
+        return steps.around("watermark", lambda: mark(self))
+
+    def counted_pay(self: CardTerminal, attempt: Attempt, sink: PaymentSink) -> Any:
+        counted = CountedSink(sink, steps)
+        return steps.around("pay", lambda: pay(self, attempt, counted))
+
+    def counted_query(self: CardTerminal, attempt: Attempt) -> Any:
+        return steps.around("query", lambda: query(self, attempt))
+
+    driver.watermark, driver.pay = counted_mark, counted_pay
+    driver.query = counted_query
 
 
 class Shopper:
