@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import socket
 import subprocess
 import sys
@@ -12,37 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heard import Heard, free_port
 
 from hardware.ports import DeviceState, Health, Power, PowerSource
 from hardware.simulated.control import RemoteBench
 from hardware.simulated.nut_process import PASSWORD, UPS_NAME, USER
 from hardware.ups.nut_client import NutClient
 from hardware.ups.nut_ups import Login, NutUps
-
-SECONDS = 20
-
-
-class Heard:
-    """What the lane was told, in order."""
-
-    def __init__(self) -> None:
-        self.told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def until(self, wanted: object, kind: type) -> Any:
-        """Return the first told of that kind with this source or health."""
-        while True:
-            told = self.told.get(timeout=SECONDS)
-            if isinstance(told, kind) and wanted in (
-                getattr(told, "source", None),
-                getattr(told, "health", None),
-            ):
-                return told
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class NutDesk:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heard import free_port
 
 from hardware.simulated.control import RemoteBench
 from hardware.simulated.launch import start_printer, start_terminal
@@ -102,12 +102,6 @@ WIRES = {
     "zvt": (ZVT, "123456"),
     "nexo": (NEXO, "Simulated+Lane1"),
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Terminal:
