@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Kivy's software GL, ZBar, right-to-left text, Noto Sans, NUT for the UPS (the play shop
-# and the tests start their own; the package starts nothing), and venv itself.
+# and the tests start their own; the package starts nothing), ALSA's player and the voice
+# for sound, and venv itself.
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
-	nut-server nut-client python3-venv
+	nut-server nut-client alsa-utils espeak-ng python3-venv
 
 .PHONY: help setup run demo test conformance check simulate bench lock clean
 

@@ -44,3 +44,22 @@ class NoLight:
 
     def close(self) -> None:
         """Nothing to switch off."""
+
+
+class NoSpeaker:
+    """A lane without sound: all of it has a twin on the screen."""
+
+    def open(self, emit: Callable[[DeviceState], None]) -> None:
+        """Nothing to find."""
+
+    def play(self, sound: str) -> None:
+        """Nothing to play it with."""
+
+    def say(self, text: str, language: str) -> None:
+        """Nobody to say it."""
+
+    def hush(self) -> None:
+        """Silent already."""
+
+    def close(self) -> None:
+        """Nothing to close."""

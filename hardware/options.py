@@ -13,6 +13,7 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
+Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 Relay = Annotated[int, msgspec.Meta(ge=0, le=16)]
 
 
@@ -143,3 +144,15 @@ class RelayBoard(Shape, frozen=True):
 
 class SimulatedScale(Shape, frozen=True):
     division_grams: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+class SystemSound(Shape, frozen=True):
+    # What plays a WAV from its standard input; `-D NAME` chooses ALSA's device.
+    player: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)] = (
+        "aplay",
+        "-q",
+        "-",
+    )
+    volume: Annotated[int, msgspec.Meta(ge=0, le=100)] = 50
+    # What must be spoken here: a voice that is missing is told at the start.
+    languages: tuple[Language, ...] = ()

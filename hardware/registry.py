@@ -6,13 +6,13 @@ and a production image can be built without the simulators.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from hardware.option_faults import fault
 from hardware.options import (
     Camera,
     FilePrinter,
@@ -29,6 +29,7 @@ from hardware.options import (
     SimulatedScale,
     SimulatedScanner,
     SimulatedTerminal,
+    SystemSound,
     Zvt,
     ZvtSerial,
     ZvtTcp,
@@ -121,38 +122,17 @@ def _driver(device: str, options: Options) -> Driver[Any]:
 
 def _check(device: str, shape: type[Shape], options: Options) -> None:
     """Raise for the first option that is unknown, missing or of a wrong kind."""
-    given = {key: value for key, value in options.items() if key != "driver"}
-    fields = {field.name: field for field in msgspec.structs.fields(shape)}
-    prefix = f"devices.{device}"
-    for key in given:
-        if key not in fields:
-            known = ", ".join(fields) or "none"
-            raise DeviceConfigError(
-                f"{prefix}.{key}",
-                f"the driver {options['driver']!r} has no such option; it has: {known}",
-            )
-    for name, field in fields.items():
-        if field.required and name not in given:
-            raise DeviceConfigError(f"{prefix}.{name}", "is needed and missing")
-    try:
-        checked = msgspec.convert(given, shape)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$.")
-        key = re.split(r"[.\[`]", where)[0]
-        words = message[:1].lower() + message[1:].replace("`", "")
-        raise DeviceConfigError(f"{prefix}.{key}", words) from error
-    width_mm = getattr(checked, "width_mm", 80)
-    if width_mm not in (58, 80):
-        raise DeviceConfigError(
-            f"{prefix}.width_mm", f"expected 58 or 80, got {width_mm}"
-        )
-    if isinstance(checked, Camera):
+    wrong = fault(shape, options)
+    if wrong is not None:
+        raise DeviceConfigError(f"devices.{device}.{wrong.key}", wrong.expected)
+    if shape is Camera:
         from hardware.scanner.camera import camera_command
 
         try:
-            camera_command(checked.source)
+            camera_command(options["source"])
         except ValueError as error:
-            raise DeviceConfigError(f"{prefix}.source", str(error)) from error
+            key = f"devices.{device}.source"
+            raise DeviceConfigError(key, str(error)) from error
 
 
 # -- constructors: each imports its driver when it is called ------------------
@@ -386,6 +366,24 @@ def _nut_ups(options: Nut) -> object:
     )
 
 
+def _system_speaker(options: SystemSound) -> object:
+    from hardware.audio.system_speaker import SystemSpeaker
+
+    return SystemSpeaker(options.player, options.volume, options.languages)
+
+
+def _simulated_speaker(options: Nothing) -> object:
+    from hardware.simulated.speaker import SimulatedSpeaker
+
+    return SimulatedSpeaker()
+
+
+def _no_speaker(options: Nothing) -> object:
+    from hardware.absent import NoSpeaker
+
+    return NoSpeaker()
+
+
 def _no_scale(options: Nothing) -> object:
     from hardware.absent import NoScale
 
@@ -439,5 +437,10 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         "relay_board": Driver(RelayBoard, _relay_light),
         SIMULATED: Driver(Nothing, _simulated_light),
         "none": Driver(Nothing, _no_light),
+    },
+    "speaker": {
+        "system": Driver(SystemSound, _system_speaker),
+        SIMULATED: Driver(Nothing, _simulated_speaker),
+        "none": Driver(Nothing, _no_speaker),
     },
 }

@@ -153,7 +153,7 @@ class LaneProgram:
                 code, figures, settings.store.languages[0]
             ),
             check_pin=self._check_pin,
-            sound=lambda sound: log.debug("sound %s", sound),
+            sound=self.devices["speaker"].play,
             may_not_use=self._may_not_use,
         )
         self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)

@@ -198,7 +198,17 @@ def drivers_are_named_in_the_registry(file: File) -> Iterator[str]:
         )
     ):
         return
-    drivers = ("scanner", "printer", "terminal", "scale", "ups", "light", "simulated")
+    drivers = (
+        "scanner",
+        "printer",
+        "terminal",
+        "scale",
+        "ups",
+        "light",
+        "audio",
+        "keypad",
+        "simulated",
+    )
     for other in drivers:
         if other != parts[1]:
             for name, line in file.uses(f"hardware.{other}"):

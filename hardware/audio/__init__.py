@@ -1,0 +1,1 @@
+"""Beeps and speech."""

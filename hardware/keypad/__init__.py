@@ -1,0 +1,1 @@
+"""Keypads for the hand that cannot use the screen."""
