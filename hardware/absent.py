@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hardware.ports import DeviceState, Light, Power, Weight
+from hardware.ports import DeviceState, KeyPress, Light, Power, Weight
 
 
 class NoScale:
@@ -44,6 +44,16 @@ class NoLight:
 
     def close(self) -> None:
         """Nothing to switch off."""
+
+
+class NoKeypad:
+    """A lane that is used by touch alone."""
+
+    def open(self, emit: Callable[[KeyPress | DeviceState], None]) -> None:
+        """Nothing to listen to."""
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class NoSpeaker:

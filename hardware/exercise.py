@@ -150,7 +150,7 @@ def _first(told: queue.SimpleQueue[object]) -> str:
                     f" runtime {_known(runtime_seconds, 's')}."
                 )
             case DeviceState(health, detail):
-                trouble = detail if health is Health.ABSENT else ""
+                trouble = "" if health is Health.READY else detail
             case _:
                 pass
 

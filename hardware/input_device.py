@@ -23,7 +23,7 @@ DEV = Path("/dev/input")
 # EVIOCGRAB: _IOW('E', 0x90, int).
 _EVIOCGRAB = 0x40044590
 _EVENT = struct.Struct("llHHi")
-_KEY_ENTER = 28
+KEY_ENTER = 28
 _READ_EVENTS = 64
 
 EV_SYN, EV_KEY = 0, 1
@@ -56,12 +56,13 @@ class NotChosen(OSError):
     """No device, or more than one, is the one that was chosen."""
 
 
-def find(choice: Choice, sysfs: Path = SYSFS) -> str:
-    """Return the name of the event node that was chosen (`event3`).
+def find(choice: Choice, sysfs: Path = SYSFS, needs: int = KEY_ENTER) -> str:
+    """Return the name of the event node that was chosen (`event3`), of those that have
+    the key `needs`: one device may have another node for its volume keys.
 
     Raises `NotChosen` with the installer's words.
     """
-    there = list(_keyboards(sysfs))
+    there = list(_keyboards(sysfs, needs))
     found = [name for name, one in there if _is_chosen(one, choice)]
     if len(found) == 1:
         return found[0]
@@ -88,8 +89,9 @@ class InputDevice:
         grab_it: Callable[[int], None] = grab,
         sysfs: Path = SYSFS,
         dev: Path = DEV,
+        needs: int = KEY_ENTER,
     ) -> None:
-        path = dev / find(choice, sysfs)
+        path = dev / find(choice, sysfs, needs)
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             grab_it(self._descriptor)
@@ -127,12 +129,12 @@ def packed(event: KeyEvent) -> bytes:
     return _EVENT.pack(0, 0, event.kind, event.code, event.value)
 
 
-def _keyboards(sysfs: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the event nodes that have an Enter key, with what tells them apart."""
+def _keyboards(sysfs: Path, needs: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the event nodes that have a key, with what tells them apart."""
     for node in sorted(sysfs.glob("event*")):
         device = node / "device"
         keys = _text(device / "capabilities" / "key")
-        if keys and _has_key(keys, _KEY_ENTER):
+        if keys and _has_key(keys, needs):
             vendor = _text(device / "id" / "vendor")
             product = _text(device / "id" / "product")
             yield (

@@ -14,6 +14,21 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 PaperMm = Annotated[int, msgspec.Meta(ge=58, le=80)]
 Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
+KeyCode = Annotated[int, msgspec.Meta(ge=1, le=767)]
+PadKey = Literal[
+    "up",
+    "down",
+    "left",
+    "right",
+    "select",
+    "help",
+    "volume_up",
+    "volume_down",
+    "faster",
+    "slower",
+    "headphones_in",
+    "headphones_out",
+]
 Relay = Annotated[int, msgspec.Meta(ge=0, le=16)]
 
 
@@ -144,6 +159,15 @@ class RelayBoard(Shape, frozen=True):
 
 class SimulatedScale(Shape, frozen=True):
     division_grams: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+class HidPad(Shape, frozen=True):
+    # Vendor and product as lsusb prints them; never guessed.
+    usb: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")]
+    serial: str = ""
+    port: str = ""
+    # The kernel's code for each key that is not the usual one.
+    keys: dict[PadKey, KeyCode] = {}
 
 
 class SystemSound(Shape, frozen=True):

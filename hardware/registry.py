@@ -17,6 +17,7 @@ from hardware.options import (
     Camera,
     FilePrinter,
     Hid,
+    HidPad,
     NetworkPrinter,
     NexoLocal,
     Nothing,
@@ -366,6 +367,30 @@ def _nut_ups(options: Nut) -> object:
     )
 
 
+def _hid_keypad(options: HidPad) -> object:
+    from hardware.input_device import Choice, InputDevice
+    from hardware.keypad.hid_keypad import HidKeypad
+    from hardware.keypad.keys import codes_of
+
+    codes = codes_of(options.keys)
+    choice = Choice(options.usb.lower(), options.serial, options.port)
+    return HidKeypad(
+        lambda: InputDevice(choice, needs=next(iter(codes.values()))), codes
+    )
+
+
+def _simulated_keypad(options: Nothing) -> object:
+    from hardware.simulated.keypad import SimulatedKeypad
+
+    return SimulatedKeypad()
+
+
+def _no_keypad(options: Nothing) -> object:
+    from hardware.absent import NoKeypad
+
+    return NoKeypad()
+
+
 def _system_speaker(options: SystemSound) -> object:
     from hardware.audio.system_speaker import SystemSpeaker
 
@@ -437,6 +462,11 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         "relay_board": Driver(RelayBoard, _relay_light),
         SIMULATED: Driver(Nothing, _simulated_light),
         "none": Driver(Nothing, _no_light),
+    },
+    "keypad": {
+        "hid": Driver(HidPad, _hid_keypad),
+        SIMULATED: Driver(Nothing, _simulated_keypad),
+        "none": Driver(Nothing, _no_keypad),
     },
     "speaker": {
         "system": Driver(SystemSound, _system_speaker),

@@ -10,8 +10,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from hardware.ports import DeviceState, Power, Scan, Weight
-from kiosk.domain.events import DeviceChanged, Event, PowerChanged, WeightSettled
+from hardware.ports import DeviceState, KeypadKey, KeyPress, Power, Scan, Weight
+from kiosk.domain.events import (
+    DeviceChanged,
+    Event,
+    HelpPressed,
+    PowerChanged,
+    WeightSettled,
+)
 from kiosk.records.disk import (
     ROOM_FOR_A_BASKET,
     Ballast,
@@ -28,14 +34,14 @@ _DISK_SECONDS = 5.0
 
 def listener(
     name: str, post: Callable[[Post], None]
-) -> Callable[[Scan | Weight | Power | DeviceState], None]:
+) -> Callable[[Scan | Weight | Power | KeyPress | DeviceState], None]:
     """Return what a device's driver calls: what it tells becomes what the lane hears.
 
     A state is posted when it changed, and only then.
     """
     last: list[DeviceState] = []
 
-    def tell(told: Scan | Weight | Power | DeviceState) -> None:
+    def tell(told: Scan | Weight | Power | KeyPress | DeviceState) -> None:
         match told:
             case Scan():
                 post(told)
@@ -43,6 +49,10 @@ def listener(
                 post(WeightSettled(grams))
             case Power(source=source):
                 post(PowerChanged(source.value))
+            case KeyPress(key=KeypadKey.HELP):
+                post(HelpPressed())
+            case KeyPress():
+                pass  # The screens are not walked by keys yet.
             case DeviceState(health=health, detail=detail, cause=cause):
                 if last != [told]:
                     last[:] = [told]

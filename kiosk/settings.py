@@ -26,7 +26,7 @@ _NEEDED = ("scanner", "terminal", "printer")
 _LANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _LARGEST_LIMIT = 10_000_000
-_MAY_LACK = ("scale", "ups", "light", "speaker")
+_MAY_LACK = ("scale", "ups", "light", "speaker", "keypad")
 
 
 class ConfigError(Exception):
