@@ -45,6 +45,16 @@ class Serial(Shape, frozen=True):
     baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
 
 
+class SerialLabels(Serial, frozen=True):
+    # What the scanner is set to send before and after each label. Without it every
+    # usual end is understood; with it nothing else is a label. Letters and digits in a
+    # suffix would cut labels, GS is part of some.
+    prefix: Annotated[str, msgspec.Meta(pattern=r"^[\x01-\x1c\x1e-\x7e]{0,8}\Z")] = ""
+    suffix: Annotated[
+        str, msgspec.Meta(pattern=r"^[\x01-\x1c\x1e-\x2c\x3a-\x40\x5e\x7b-\x7e]{0,4}\Z")
+    ] = ""
+
+
 class Hid(Shape, frozen=True):
     # Vendor and product as lsusb prints them; never guessed.
     usb: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")]

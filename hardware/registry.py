@@ -24,6 +24,7 @@ from hardware.options import (
     Nut,
     RelayBoard,
     Serial,
+    SerialLabels,
     SerialPrinter,
     Shape,
     SimulatedPrinter,
@@ -139,10 +140,12 @@ def _check(device: str, shape: type[Shape], options: Options) -> None:
 # -- constructors: each imports its driver when it is called ------------------
 
 
-def _serial_scanner(options: Serial) -> object:
+def _serial_scanner(options: SerialLabels) -> object:
+    from hardware.scanner.framing import Marks
     from hardware.scanner.serial_scanner import SerialScanner, serial_port
 
-    return SerialScanner(serial_port(options.port, options.baud))
+    marks = Marks(options.prefix.encode(), options.suffix.encode())
+    return SerialScanner(serial_port(options.port, options.baud), marks=marks)
 
 
 def _hid_scanner(options: Hid) -> object:
@@ -372,7 +375,7 @@ def _hid_keypad(options: HidPad) -> object:
     from hardware.keypad.hid_keypad import HidKeypad
     from hardware.keypad.keys import codes_of
 
-    codes = codes_of(options.keys)
+    codes = codes_of({str(key): code for key, code in options.keys.items()})
     choice = Choice(options.usb.lower(), options.serial, options.port)
     return HidKeypad(
         lambda: InputDevice(choice, needs=next(iter(codes.values()))), codes
@@ -429,7 +432,7 @@ def _no_light(options: Nothing) -> object:
 
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scanner": {
-        "serial": Driver(Serial, _serial_scanner),
+        "serial": Driver(SerialLabels, _serial_scanner),
         "hid": Driver(Hid, _hid_scanner),
         "camera": Driver(Camera, _CameraToBe),
         SIMULATED: Driver(SimulatedScanner, _simulated_scanner),

@@ -1,6 +1,6 @@
 """Reads labels from a serial line: RS-232, or USB as CDC-ACM.
 
-Framing is a pure function; the wire is passed in, so a pty stands in for it. It
+The wire is passed in, so a pty stands in for it. It
 will never write to the scanner: programming codes and trigger commands are the
 technician's.
 """
@@ -14,31 +14,16 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Protocol
 
-import msgspec
 import serial
 
 from hardware.ports import DeviceState, Health, Scan
-from hardware.scanner.label import (
-    IDENTIFIER_BYTES,
-    LONGEST_LABEL,
-    refusal,
-    split_identifier,
-)
+from hardware.scanner.framing import SILENCE_SECONDS, USUAL, Marks, Rest, frame
+from hardware.scanner.label import split_identifier
 from hardware.scanner.tally import Tally
 
 log = logging.getLogger(__name__)
 
-STX = 0x02
-# ETX, TAB, LF and CR: the suffixes that scanners are shipped with.
-ENDS = frozenset(b"\x03\t\n\r")
-# Some scanners send no suffix. At 9600 baud a byte takes 1 ms and USB holds bytes
-# back for up to 16 ms, so a gap of 50 ms is between labels, not inside one.
-SILENCE_SECONDS = 0.05
 RECONNECT_SECONDS = 1.0
-
-# AIM identifiers whose data has a fixed length, so that two labels glued together
-# without an end between them can be told apart: EAN-13 and UPC, and EAN-8.
-_FIXED = {b"]E0": 13, b"]E4": 8}
 
 
 class Port(Protocol):
@@ -53,78 +38,6 @@ class Port(Protocol):
 
     def close(self) -> None:
         """Let go of the line."""
-
-
-class Rest(msgspec.Struct, frozen=True):
-    """The unfinished end of what was received.
-
-    `is_overlong` says that its label is already lost: bytes are thrown away until
-    it ends. `silent_seconds` is how long nothing has come since.
-    """
-
-    received: bytes = b""
-    is_overlong: bool = False
-    silent_seconds: float = 0.0
-
-
-class Framed(msgspec.Struct, frozen=True):
-    """What came of received bytes: labels, causes of drops, and the rest."""
-
-    labels: tuple[bytes, ...]
-    dropped: tuple[str, ...]
-    rest: Rest
-
-
-def frame(rest: Rest, received: bytes, silent_seconds: float) -> Framed:
-    """Cut `received`, which came after so much silence, into labels.
-
-    Never holds more than the longest label plus one: a stream without an end must
-    not grow.
-    """
-    labels: list[bytes] = []
-    dropped: list[str] = []
-    held = bytearray(rest.received)
-    is_overlong = rest.is_overlong
-
-    def finish() -> None:
-        nonlocal is_overlong
-        if is_overlong:
-            dropped.append("too long")
-        for label in _unglued(bytes(held)):
-            if cause := refusal(label):
-                dropped.append(cause)
-            else:
-                labels.append(label)
-        held.clear()
-        is_overlong = False
-
-    silent = rest.silent_seconds + silent_seconds
-    if silent >= SILENCE_SECONDS and (held or is_overlong):
-        finish()
-    for byte in received:
-        if byte == STX or byte in ENDS:
-            if held or is_overlong:
-                finish()
-        elif not is_overlong:
-            held.append(byte)
-            if len(held) > LONGEST_LABEL + IDENTIFIER_BYTES:
-                held.clear()
-                is_overlong = True
-    left = Rest(bytes(held), is_overlong, 0.0 if received else silent)
-    return Framed(tuple(labels), tuple(dropped), left)
-
-
-def _unglued(label: bytes) -> list[bytes]:
-    """Cut labels of fixed length apart where another identifier follows at once."""
-    cut = []
-    while (length := _FIXED.get(label[:3])) and _begins_label(label[3 + length :]):
-        cut.append(label[: 3 + length])
-        label = label[3 + length :]
-    return [*cut, label] if label else cut
-
-
-def _begins_label(data: bytes) -> bool:
-    return split_identifier(data)[0] != ""
 
 
 def scan_of(label: bytes) -> Scan:
@@ -156,8 +69,10 @@ class SerialScanner:
         connect: Callable[[], Port],
         clock: Callable[[], float] = time.monotonic,
         reconnect_seconds: float = RECONNECT_SECONDS,
+        marks: Marks = USUAL,
     ) -> None:
         self._connect = connect
+        self._marks = marks
         self._clock = clock
         self._reconnect_seconds = reconnect_seconds
         self._tally = Tally()
@@ -203,7 +118,7 @@ class SerialScanner:
             received = port.read(waiting or 1)
             now = self._clock()
             silent = 0.0 if waiting else now - asked_at
-            framed = frame(rest, received, silent)
+            framed = frame(rest, received, silent, self._marks)
             rest = framed.rest
             for cause in framed.dropped:
                 self._tally.drop(cause, now)

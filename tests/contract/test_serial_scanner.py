@@ -8,15 +8,9 @@ import queue
 import pytest
 
 from hardware.ports import DeviceState, Health, Scan
+from hardware.scanner.framing import SILENCE_SECONDS, Rest, frame
 from hardware.scanner.label import LONGEST_LABEL
-from hardware.scanner.serial_scanner import (
-    SILENCE_SECONDS,
-    Rest,
-    SerialScanner,
-    frame,
-    scan_of,
-    serial_port,
-)
+from hardware.scanner.serial_scanner import SerialScanner, scan_of, serial_port
 from hardware.scanner.tally import MOST_SCANS_PER_SECOND, QUIET_SECONDS, Tally
 from hardware.simulated.scanner import SimulatedScanner
 
