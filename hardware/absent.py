@@ -5,7 +5,7 @@ They say nothing either: what was never there cannot go missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hardware.ports import DeviceState, KeyPress, Light, Power, Weight
 
@@ -73,3 +73,12 @@ class NoSpeaker:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+ABSENT: Mapping[str, Callable[[], object]] = {
+    "scale": NoScale,
+    "ups": NoUps,
+    "light": NoLight,
+    "keypad": NoKeypad,
+    "speaker": NoSpeaker,
+}

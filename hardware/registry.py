@@ -388,12 +388,6 @@ def _simulated_keypad(options: Nothing) -> object:
     return SimulatedKeypad()
 
 
-def _no_keypad(options: Nothing) -> object:
-    from hardware.absent import NoKeypad
-
-    return NoKeypad()
-
-
 def _system_speaker(options: SystemSound) -> object:
     from hardware.audio.system_speaker import SystemSpeaker
 
@@ -406,28 +400,13 @@ def _simulated_speaker(options: Nothing) -> object:
     return SimulatedSpeaker()
 
 
-def _no_speaker(options: Nothing) -> object:
-    from hardware.absent import NoSpeaker
+def _none(device: str) -> Callable[[Nothing], object]:
+    def make(options: Nothing) -> object:
+        from hardware.absent import ABSENT
 
-    return NoSpeaker()
+        return ABSENT[device]()
 
-
-def _no_scale(options: Nothing) -> object:
-    from hardware.absent import NoScale
-
-    return NoScale()
-
-
-def _no_ups(options: Nothing) -> object:
-    from hardware.absent import NoUps
-
-    return NoUps()
-
-
-def _no_light(options: Nothing) -> object:
-    from hardware.absent import NoLight
-
-    return NoLight()
+    return make
 
 
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
@@ -454,26 +433,26 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scale": {
         "mettler_8217": Driver(Serial, _mettler_8217),
         SIMULATED: Driver(SimulatedScale, _simulated_scale),
-        "none": Driver(Nothing, _no_scale),
+        "none": Driver(Nothing, _none("scale")),
     },
     "ups": {
         "nut": Driver(Nut, _nut_ups),
         SIMULATED: Driver(Nothing, _simulated_ups),
-        "none": Driver(Nothing, _no_ups),
+        "none": Driver(Nothing, _none("ups")),
     },
     "light": {
         "relay_board": Driver(RelayBoard, _relay_light),
         SIMULATED: Driver(Nothing, _simulated_light),
-        "none": Driver(Nothing, _no_light),
+        "none": Driver(Nothing, _none("light")),
     },
     "keypad": {
         "hid": Driver(HidPad, _hid_keypad),
         SIMULATED: Driver(Nothing, _simulated_keypad),
-        "none": Driver(Nothing, _no_keypad),
+        "none": Driver(Nothing, _none("keypad")),
     },
     "speaker": {
         "system": Driver(SystemSound, _system_speaker),
         SIMULATED: Driver(Nothing, _simulated_speaker),
-        "none": Driver(Nothing, _no_speaker),
+        "none": Driver(Nothing, _none("speaker")),
     },
 }
