@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -47,6 +47,12 @@ test: setup ## Run every test that belongs to a change
 conformance: setup ## Hold codecs to real captures; print the camera's table (ten minutes)
 	.venv/bin/python -m pytest tests/conformance
 	.venv/bin/python tests/support/barcode_table.py
+
+FUZZED := zvt zvt_line text nexo escpos scale nut scanner hid
+FUZZ_SECONDS ?= 600
+fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for less)
+	.venv/bin/pip -q install --disable-pip-version-check --only-binary :all: 'atheris>=3,<4' || echo "No atheris here: seeded mutations instead"
+	@set -e; for target in $(FUZZED); do PYTHONPATH=. .venv/bin/python tests/support/codec_fuzz.py $$target --seconds $(FUZZ_SECONDS); done
 
 check: setup ## ruff, format, mypy --strict
 	.venv/bin/ruff check .
