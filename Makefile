@@ -48,7 +48,7 @@ conformance: setup ## Hold codecs to real captures; print the camera's table (te
 	.venv/bin/python -m pytest tests/conformance
 	.venv/bin/python tests/support/barcode_table.py
 
-FUZZED := zvt zvt_line text nexo escpos scale nut scanner hid
+FUZZED := zvt zvt_line text nexo escpos scale nut scanner hid keypad
 FUZZ_SECONDS ?= 600
 fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for less)
 	.venv/bin/pip -q install --disable-pip-version-check --only-binary :all: 'atheris>=3,<4' || echo "No atheris here: seeded mutations instead"

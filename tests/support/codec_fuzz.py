@@ -21,13 +21,15 @@ from typing import Any
 import msgspec
 
 from hardware.input_device import events
+from hardware.keypad.keys import USUAL_CODES, KeypadKeys
 from hardware.ports import Attempt, Outcome, Watermark
 from hardware.printer.status import is_real_time_answer, read_status
 from hardware.scale import mettler_8217_codec
+from hardware.scanner.framing import Rest, frame
 from hardware.scanner.hid_codec import HidKeys
 from hardware.scanner.hid_layouts import key_map
 from hardware.scanner.label import LONGEST_LABEL
-from hardware.scanner.serial_scanner import Rest, frame, scan_of
+from hardware.scanner.serial_scanner import scan_of
 from hardware.simulated.escpos_parse import Parser
 from hardware.terminal import nexo_outcome, zvt_apdu, zvt_decide, zvt_serial
 from hardware.terminal.nexo_crypto import Key
@@ -143,9 +145,15 @@ def hid(data: bytes) -> None:
             assert len(label) <= LONGEST_LABEL
 
 
+def keypad(data: bytes) -> None:
+    """A keypad's event structures."""
+    pressed = KeypadKeys(USUAL_CODES).hear(list(events(data)))
+    assert len(pressed.keys) <= len(data)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
-    for one in (zvt, zvt_line, text, nexo, escpos, scale, nut, scanner, hid)
+    for one in (zvt, zvt_line, text, nexo, escpos, scale, nut, scanner, hid, keypad)
 }
 
 # Where the mutations begin: one good message of each kind.
@@ -181,6 +189,9 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"https://id.gs1.org/01/09520000000011/10/A\r",
     ),
     "hid": (
+        b"".join(bytes(16) + bytes([1, 0, key, 0, 1, 0, 0, 0]) for key in (2, 28)),
+    ),
+    "keypad": (
         b"".join(bytes(16) + bytes([1, 0, key, 0, 1, 0, 0, 0]) for key in (2, 28)),
     ),
 }
