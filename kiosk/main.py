@@ -24,7 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hardware import registry
-from hardware.ports import Recovery
+from hardware.ports import Camera, Recovery, Viewfinder
 from kiosk.asked import Asked, ResumeAsked
 from kiosk.clock import RandomIds, SystemClock
 from kiosk.domain import body as bodies
@@ -159,6 +159,12 @@ class LaneProgram:
         self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)
         self._socket: LaneSocket | None = None
         self._thread = threading.Thread(target=self._run, name="lane")
+
+    def watch(self, show: Callable[[Viewfinder], None]) -> None:
+        """Give what a camera sees to `show`, if this lane has one; before `start`."""
+        for device in self.devices.values():
+            if isinstance(device, Camera):
+                device.watch(show)
 
     def start(self) -> None:
         """Recover, say what is owed, open the devices, and take events."""
@@ -458,6 +464,7 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         app.bind(on_start=lambda _: window.serve(bench, app, program))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stop())
+    program.watch(app.see)
     program.start()
     try:
         app.run()

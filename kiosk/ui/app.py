@@ -22,6 +22,7 @@ from kivy.graphics import ClearBuffers, ClearColor, Fbo
 from kivy.input.motionevent import MotionEvent
 from PIL import Image
 
+from hardware.ports import Viewfinder
 from kiosk.asked import Asked
 from kiosk.domain.events import Event, MoreTimePressed
 from kiosk.domain.state import Lane
@@ -42,6 +43,8 @@ PANEL_SECONDS = 60.0
 # Leafing through pages tells the lane that somebody is there, but not at every tap:
 # each telling is a journal entry.
 MORE_TIME_SECONDS = 5.0
+# A camera gives ten pictures a second; one this old shows what is no longer there.
+STALE_PICTURE_SECONDS = 2.0
 
 
 class LaneApp(App):
@@ -75,6 +78,8 @@ class LaneApp(App):
         self._newest: Lane | None = None
         self._is_due = False
         self._lock = threading.Lock()
+        self._seen: Viewfinder | None = None
+        self._seen_at = float("-inf")
         self._thread: int | None = None
         self._frame: Any = None
         self._touched_at = self._told_at = float("-inf")
@@ -124,7 +129,31 @@ class LaneApp(App):
         self._draw()
 
     def _draw(self) -> None:
-        self.screen.show(present(self.lane, self.local))
+        is_fresh = self._now() - self._seen_at <= STALE_PICTURE_SECONDS
+        self.screen.show(present(self.lane, self.local, sees=is_fresh))
+
+    # -- the camera's pictures ---------------------------------------------
+
+    def see(self, frame: Viewfinder) -> None:
+        """Show what the camera sees, from any thread; of several only the newest.
+
+        Returns at once; one frame is held, however slow the screen is.
+        """
+        with self._lock:
+            is_due, self._seen = self._seen is not None, frame
+        if not is_due:
+            Clock.schedule_once(self._look, 0)
+
+    def _look(self, _dt: float) -> None:
+        with self._lock:
+            frame, self._seen = self._seen, None
+        if frame is None:
+            return
+        was_fresh = self._now() - self._seen_at <= STALE_PICTURE_SECONDS
+        self._seen_at = self._now()
+        if not was_fresh:
+            self._draw()
+        self.screen.see(frame)
 
     @property
     def _language(self) -> str:
@@ -146,6 +175,9 @@ class LaneApp(App):
     def _second(self, _dt: float) -> None:
         if self.local != Local() and self._now() - self._touched_at > PANEL_SECONDS:
             self.local = Local()
+            self._draw()
+        elif self.screen.view and self.screen.view.has_finder:
+            # A picture that stands still is taken away.
             self._draw()
         if self._on_second:
             self._on_second()

@@ -158,7 +158,11 @@ class _Arrangement:
             total, self.body = self.body.bottom(need, gap + 1)
             self._total(total)
         area = left if self.is_wide else self.body
-        head, area = area.top(16, 3)
+        if view.has_finder:
+            head, area = area.top(30 if self.is_wide else 42, 3)
+            head = self._finder(head)
+        else:
+            head, area = area.top(16, 3)
         icon, title = head.left(12, 5)
         self.c.pieces.append(
             Piece(
@@ -172,6 +176,21 @@ class _Arrangement:
         if view.card and not view.card.is_modal:
             area = notice(self.c, area, view.card)
         self._list(area)
+
+    def _finder(self, head: Box) -> Box:
+        """What the camera sees, at the right of the heading; return the rest."""
+        # Cameras see 16 by 9; another shape stands on black.
+        place, rest = head.right(head.h * 16 / 9, 5)
+        spoken = words(self.view.language).t("What the camera sees")
+        self.c.pieces.append(
+            Piece(
+                "finder",
+                self.c.place(place),
+                is_finder=True,
+                speech=spoken,
+            )
+        )
+        return rest
 
     def _total(self, box: Box) -> None:
         view, c, t = self.view, self.c, self.theme

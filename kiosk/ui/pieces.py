@@ -111,7 +111,7 @@ class Art(msgspec.Struct, frozen=True):
 
 class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing on the glass. With a button it can be tapped; with rows it is the
-    basket's list; with seconds a bar that runs out."""
+    basket's list; with seconds a bar that runs out; a finder shows what the camera sees."""
 
     key: str
     place: Place
@@ -123,4 +123,5 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     newest: int = -1
     is_list: bool = False
     seconds: float = 0
+    is_finder: bool = False
     speech: str = ""

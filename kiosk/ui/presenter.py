@@ -32,11 +32,13 @@ from kiosk.ui.words import Words, words
 _MOST_BANNERS = 3
 
 
-def present(lane: Lane, local: Local) -> View:
-    """Return what the screen must show now."""
+def present(lane: Lane, local: Local, *, sees: bool = False) -> View:
+    """Return what the screen must show now. `sees`: a camera gives fresh pictures."""
     inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
     speech = words(inner.language)
-    scene = Scene(inner, local, speech, _banners(inner, speech)[:_MOST_BANNERS])
+    sees = sees and inner.devices.get("scanner") != "absent"
+    bars = _banners(inner, speech)[:_MOST_BANNERS]
+    scene = Scene(inner, local, speech, bars, sees)
     if local.panel == "languages" and not is_asking(inner):
         return shopping.languages(scene)
     match inner.mode:
@@ -63,7 +65,7 @@ def present(lane: Lane, local: Local) -> View:
         case Attending() as mode:
             return staff.attending(scene, mode)
         case Training(lane=innermost):
-            return present(innermost, local)
+            return present(innermost, local, sees=sees)
 
 
 def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
@@ -88,6 +90,15 @@ def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
         bars.append(
             Banner(
                 "terminal", say.t("Cards do not work at the moment."), "warning", "card"
+            )
+        )
+    if lane.devices.get("scanner") == "absent" and is_selling:
+        bars.append(
+            Banner(
+                "scanner",
+                say.t("The scanner does not work at the moment."),
+                "warning",
+                "scan",
             )
         )
     if lane.called:

@@ -29,12 +29,14 @@ PAGE = 5
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The lane as one View sees it. `lane` is the inner one while training."""
+    """The lane as one View sees it. `lane` is the inner one while training.
+    `sees`: a camera gives fresh pictures."""
 
     lane: Lane
     local: Local
     words: Words
     banners: tuple[Banner, ...] = ()
+    sees: bool = False
 
     def t(self, msgid: str, **values: object) -> str:
         """Return the words for `msgid`."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from kivy.uix.widget import Widget
 
+from hardware.ports import Viewfinder
 from kiosk.ui.environment import Panel
+from kiosk.ui.finder import Finder
 from kiosk.ui.layout import arrange, row_height
 from kiosk.ui.pieces import Piece
 from kiosk.ui.theme import THEME
@@ -16,7 +18,7 @@ from kiosk.ui.touches import Touches
 from kiosk.ui.view import Button, View
 from kiosk.ui.widgets import Meter, Press, Rows, Slab
 
-Shown = Slab | Rows
+Shown = Slab | Rows | Finder
 
 # A tap on the arrows beside a long list moves it by so many rows.
 LEAF_ROWS = 5
@@ -58,11 +60,19 @@ class Screen(Widget):
         for piece in pieces:
             shown[piece.key].show(piece)
 
+    def see(self, frame: Viewfinder) -> None:
+        """Show what the camera sees, where the View has a place for it."""
+        finder = self._shown.get("finder")
+        if isinstance(finder, Finder):
+            finder.see(frame)
+
     def _widget(self, piece: Piece) -> Shown:
         """Return the widget that shows a piece: the one from before, if it can."""
         old = self._shown.get(piece.key)
         if piece.is_list:
             return old if isinstance(old, Rows) else Rows(row_height(self.panel))
+        if piece.is_finder:
+            return old if isinstance(old, Finder) else Finder()
         kind = Press if piece.button else Meter if piece.seconds else Slab
         if old is None or type(old) is not kind:
             old = kind()

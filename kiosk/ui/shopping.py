@@ -242,7 +242,7 @@ def _list(scene: Scene, mode: Scanning) -> View:
         Layout.BASKET,
         t("Scan the next item") if is_filled else t("Scan your first item"),
         icon="scan",
-        detail="" if is_filled else t("Hold the barcode over the scanner."),
+        detail="" if is_filled else _how_to_scan(scene),
         rows=tuple(rows),
         newest=newest,
         total=total,
@@ -250,7 +250,14 @@ def _list(scene: Scene, mode: Scanning) -> View:
         buttons=tuple(buttons),
         primary=primary,
         footer=scene.footer(help_topic="ask"),
+        has_finder=scene.sees,
     )
+
+
+def _how_to_scan(scene: Scene) -> str:
+    if scene.sees:
+        return scene.t("Show the barcode to the camera.")
+    return scene.t("Hold the barcode over the scanner.")
 
 
 def _notice(scene: Scene, notice: str, item: str) -> Card | None:

@@ -132,6 +132,8 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     pictures: tuple[tuple[str, str], ...] = ()
     qr: str = ""
     big: str = ""
+    # What the camera sees belongs here; frames reach the glass past the View.
+    has_finder: bool = False
 
     @property
     def controls(self) -> tuple[Button, ...]:
