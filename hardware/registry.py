@@ -435,6 +435,12 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         SIMULATED: Driver(SimulatedScale, _simulated_scale),
         "none": Driver(Nothing, _none("scale")),
     },
+    # The same scale under the bags; told apart by its name alone.
+    "bagging": {
+        "mettler_8217": Driver(Serial, _mettler_8217),
+        SIMULATED: Driver(SimulatedScale, _simulated_scale),
+        "none": Driver(Nothing, _no_scale),
+    },
     "ups": {
         "nut": Driver(Nut, _nut_ups),
         SIMULATED: Driver(Nothing, _simulated_ups),

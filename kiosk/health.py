@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hardware.ports import DeviceState, KeypadKey, KeyPress, Power, Scan, Weight
 from kiosk.domain.events import (
+    BaggingWeight,
     DeviceChanged,
     Event,
     HelpPressed,
@@ -45,6 +46,8 @@ def listener(
         match told:
             case Scan():
                 post(told)
+            case Weight(grams=grams) if name == "bagging":
+                post(BaggingWeight(grams))
             case Weight(grams=grams):
                 post(WeightSettled(grams))
             case Power(source=source):

@@ -270,6 +270,8 @@ def _with_label_price(found: ItemFound | ItemUnknown, minor: int) -> Event:
         unit_price_minor=minor,
         extended_minor=minor,
         price_source="label",
+        # A cut piece: what it weighs stands nowhere.
+        piece_grams=0,
     )
     return replace(found, line=line)
 

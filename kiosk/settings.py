@@ -17,7 +17,7 @@ from hardware import registry
 from kiosk.domain import promotion, restricted, tax
 from kiosk.domain.currency import MINOR_DIGITS, NUMERIC_CODES
 from kiosk.domain.label import LabelRules
-from kiosk.domain.policy import Limits, OfflinePolicy, Rules
+from kiosk.domain.policy import BaggingPolicy, Limits, OfflinePolicy, Rules
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
@@ -26,7 +26,7 @@ _NEEDED = ("scanner", "terminal", "printer")
 _LANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _LARGEST_LIMIT = 10_000_000
-_MAY_LACK = ("scale", "ups", "light", "speaker", "keypad")
+_MAY_LACK = ("scale", "bagging", "ups", "light", "speaker", "keypad")
 
 
 class ConfigError(Exception):
@@ -117,6 +117,7 @@ class Settings(_Shape, frozen=True):
     sync: SyncSettings = SyncSettings()
     payments: PaymentSettings = PaymentSettings()
     limits: Limits = Limits()
+    bagging: BaggingPolicy = BaggingPolicy()
     offers: tuple[Offer, ...] = ()
     devices: dict[str, dict[str, Any]] = {}
 
@@ -134,6 +135,7 @@ class Settings(_Shape, frozen=True):
             receipt_url=self.receipt.url,
             store=self.store.name,
             offline=self.payments.offline,
+            bagging=msgspec.structs.replace(self.bagging, is_on=self.has_bagging),
         )
         return msgspec.structs.replace(rules, version=version_of(rules))
 
@@ -150,6 +152,11 @@ class Settings(_Shape, frozen=True):
         """Return the devices' options, with "none" for those a lane may lack."""
         absent = {device: {"driver": "none"} for device in _MAY_LACK}
         return {**absent, **self.devices}
+
+    @property
+    def has_bagging(self) -> bool:
+        """Does this lane have a scale under the bags?"""
+        return self.all_devices()["bagging"].get("driver") != "none"
 
     @property
     def state(self) -> Path:

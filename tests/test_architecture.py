@@ -223,6 +223,7 @@ KIVY_FILES = (
     "kiosk/ui/screen.py",
     "kiosk/ui/textures.py",
     "kiosk/ui/touches.py",
+    "kiosk/ui/finder.py",
     "kiosk/ui/widgets.py",
 )
 # They start the screen, or show it on the bench's page.

@@ -22,6 +22,7 @@ REASONS = {
     "random_check": "Random check",
     "help": "Help wanted",
     "scale_mismatch": "Weight does not fit",
+    "bagging_failed": "Bagging scale does not work",
     "idle": "Basket left alone",
     "receipt_failed": "Receipt did not print",
     "check_payment": "Payment to be checked",

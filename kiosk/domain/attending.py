@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.domain import settlement
+from kiosk.domain import bagging, settlement
 from kiosk.domain.basket import LineItem
 from kiosk.domain.effects import (
     BasketParked,
@@ -206,6 +206,9 @@ def _approve(turn: Turn, asked: Intervention, attendant: str, reason: str) -> No
             turn.enter(Scanning(cleared))
         case "random_check":
             turn.enter(Scanning(replace(basket, is_checked=True)))
+        case "scale_mismatch":
+            bagging.accept(turn)
+            turn.enter(asked.resume)
         case "maximum_quantity" if asked.line is not None:
             sell(turn, basket, asked.line, asked.deposit)
         case "maximum_quantity" | "void" if asked.quantity and line:
@@ -226,6 +229,9 @@ def _refuse(turn: Turn, asked: Intervention, attendant: str, reason: str) -> Non
             if basket.line(approval.line_no):
                 basket = strike(turn, basket, approval.line_no, attendant, reason)
         turn.enter(Scanning(replace(basket, waiting=())))
+    elif asked.reason == "scale_mismatch":
+        # It still does not fit: the lane waits on.
+        bagging.call(turn, asked)
     else:
         go_on(turn, asked.resume)
 

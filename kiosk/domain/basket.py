@@ -14,6 +14,8 @@ class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     `extended_minor` is before offers. `line_no` counts from 1; 0 is a line that no
     basket holds yet. `voids` names the line this one strikes out (then quantity and
     amounts are that line's negatives); `of_line` the line whose deposit this is.
+    `piece_grams` is what one piece weighs, 0 where nobody knows, and `tolerance_grams`
+    by how much a piece may differ, 0 for the shop's own rule.
     `price_source` is "catalog", "label" (variable measure) or "override".
     """
 
@@ -26,6 +28,8 @@ class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     weighed: bool = False
     weight_grams: int = 0
     tare_grams: int = 0
+    piece_grams: int = 0
+    tolerance_grams: int = 0
     tax_class: str = "standard"
     department: str = ""
     offer_groups: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `item_id` is the GTIN-14, `plu:` and the number for loose goods, or any other
     name the shop gives (a deposit, a bag). `description` is by language.
+    `weight_grams` is what it weighs packed, give or take `tolerance_grams`.
     """
 
     item_id: str
@@ -49,6 +50,7 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     brand: str = ""
     size: str = ""
     weight_grams: int = 0
+    tolerance_grams: int = 0
 
     def price_at(self, at_ms: int) -> int | None:
         """Return the price in force, in minor units, or None when there is none.
@@ -95,6 +97,8 @@ def line_of(item: Item, unit_price_minor: int, quantity: int = 1) -> LineItem:
         extended_minor=0 if item.weighed else unit_price_minor * quantity,
         weighed=item.weighed,
         tare_grams=item.tare_grams,
+        piece_grams=0 if item.weighed else item.weight_grams,
+        tolerance_grams=item.tolerance_grams,
         tax_class=item.tax_class,
         department=item.department,
         offer_groups=item.offer_groups,

@@ -76,14 +76,14 @@ class WeighingCancelled(_Shape, frozen=True):
     """The shopper went back from the scale."""
 
 
-class BaggingMismatch(_Shape, frozen=True):
-    """The bagging area holds other weight than was scanned, beyond its tolerance."""
+class BaggingWeight(_Shape, frozen=True):
+    """The bagging area settled on a weight, all that lies there together."""
 
-    difference_grams: int
+    grams: int
 
 
-class BaggingSettled(_Shape, frozen=True):
-    """The bagging area is right again."""
+class OwnBagUsed(_Shape, frozen=True):
+    """The shopper puts a bag of their own into the bagging area."""
 
 
 class LineVoided(_Shape, frozen=True):
@@ -383,7 +383,8 @@ class TimeLimitReached(_Shape, frozen=True):
 
 
 class DeviceChanged(_Shape, frozen=True):
-    """`device`: scanner, printer, terminal, scale, ups, light, disk.
+    """`device`: scanner, printer, terminal, scale, bagging, ups,
+    light, disk.
     `health`: ready, degraded, absent."""
 
     device: str
@@ -458,8 +459,8 @@ Event: TypeAlias = (
     | CouponScanned
     | WeightSettled
     | WeighingCancelled
-    | BaggingMismatch
-    | BaggingSettled
+    | BaggingWeight
+    | OwnBagUsed
     | LineVoided
     | QuantityChanged
     | NoticeRead

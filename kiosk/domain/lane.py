@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from kiosk.domain import (
     attending,
+    bagging,
     paying,
     power,
     returning,
@@ -40,8 +41,7 @@ from kiosk.domain.effects import (
 from kiosk.domain.events import (
     AttendantLeft,
     BackPressed,
-    BaggingMismatch,
-    BaggingSettled,
+    BaggingWeight,
     BasketResumed,
     BasketSuspended,
     CancelPressed,
@@ -66,6 +66,7 @@ from kiosk.domain.events import (
     MoreTimePressed,
     NetworkChanged,
     NoticeRead,
+    OwnBagUsed,
     PayPressed,
     PinChecked,
     PinTried,
@@ -134,6 +135,7 @@ def advance(lane: Lane, event: Event) -> tuple[Lane, list[Effect]]:
         return _advance_training(lane, lane.mode, event)
     turn = Turn(lane)
     _happen(turn, event)
+    bagging.follow(turn, event)
     at_ms = getattr(event, "at_ms", 0)
     if at_ms > turn.lane.last_ms:
         turn.set(last_ms=at_ms)
@@ -187,17 +189,15 @@ def _happen(turn: Turn, event: Event) -> None:
                 selling.quantity_asked(turn, mode, event)
             else:
                 ignore(turn, event)
-        case BaggingMismatch(difference_grams=difference):
-            if isinstance(mode, Scanning):
-                turn.call(
-                    "scale_mismatch", Scanning(mode.basket), subject=str(difference)
-                )
-            else:
-                ignore(turn, event)
-        case BaggingSettled():
+        case BaggingWeight():
+            # `bagging.follow` takes it up below, as it looks after every event.
+            pass
+        case OwnBagUsed():
             match mode:
-                case Intervention(reason="scale_mismatch", resume=resume):
-                    turn.enter(resume)
+                case Scanning() | Intervention(reason="scale_mismatch") if (
+                    bagging.own_bag(turn)
+                ):
+                    turn.enter(mode)
                 case _:
                     ignore(turn, event)
         case WeighingCancelled():
@@ -434,6 +434,8 @@ def _help(turn: Turn, event: HelpPressed) -> None:
         case Paying() | OutcomeUnknown() | Complete() | Closed():
             turn.set(called=event.topic)
             turn.do(CallAttendant(f"help: {event.topic}"), InterventionMade("help"))
+        case Intervention(is_quiet=True) as mode:
+            bagging.call(turn, mode)
         case Intervention():
             turn.do(CallAttendant(f"help: {event.topic}"))
         case PinEntry() | Attending() | Training():
@@ -534,6 +536,10 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
             turn.set(mode=replace(mode, notice="", notice_item=""))
         case "notice", Idle():
             turn.enter(Idle())
+        case (("bagging_look" | "bagging_wait"), _):
+            bagging.time_is_up(turn)
+        case "alone", Intervention(is_quiet=True) as mode:
+            bagging.call(turn, mode)
         case "weighing", Weighing(basket=basket):
             turn.enter(Scanning(basket))
         case "help", Intervention(reason=reason) as mode:
@@ -715,6 +721,7 @@ _SHARED = (
     "last_ms",
     "weight_grams",
     "is_weight_sold",
+    "bagging",
 )
 _MONEY = (
     Authorize,

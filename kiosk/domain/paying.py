@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.domain import exposure, settlement
+from kiosk.domain import bagging, exposure, settlement
 from kiosk.domain.effects import (
     Alarm,
     Authorize,
@@ -50,6 +50,8 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
         ignore(turn, event)
     elif _may_be_paid(turn, basket):
         _not_again(turn, basket)
+    elif bagging.is_open(turn):
+        bagging.ask(turn, basket)
     elif basket.waiting:
         turn.call("approvals", Scanning(basket))
     elif event.draw < turn.limits.random_check_per_10000 and not basket.is_checked:

@@ -69,6 +69,28 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest_basket: int = 500
 
 
+class BaggingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How exactly the bagging area must weigh what was scanned.
+
+    `is_on`: the lane has a bagging scale; lane.toml says so by its device.
+    """
+
+    is_on: bool = False
+    # The scale's own step: what is lighter does not show, and two steps are rounding.
+    division_grams: int = 5
+    # Where the catalogue gives a weight without a tolerance: packaging varies.
+    tolerance_percent: int = 8
+    tolerance_grams: int = 15
+    # A carrier of cloth weighs 50 to 150 g, a basket on wheels is not a bag.
+    own_bag_grams: int = 400
+    own_bags: int = 2
+    # Hands rest on the area while things are put down (experience.md, section 2).
+    look_seconds: float = 2
+    wait_seconds: float = 20
+    # Then a colleague is called, if the shopper has not mended it alone.
+    call_seconds: float = 45
+
+
 class OfflinePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a shop lets its terminal approve without the host (off unless the
     acquirer agreed). What is stored in a terminal may be declined later, or be stolen
@@ -99,3 +121,4 @@ class Rules(msgspec.Struct, frozen=True):
     receipt_url: str = ""
     store: tuple[str, ...] = ()
     offline: OfflinePolicy = OfflinePolicy()
+    bagging: BaggingPolicy = BaggingPolicy()

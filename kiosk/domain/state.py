@@ -67,6 +67,34 @@ class Suspended(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.suspended_seq % 10000:04d}"
 
 
+class Expected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step that the bagging scale should make: from `low` to `high` grams."""
+
+    low: int
+    high: int
+    item_id: str = ""
+
+
+class Bagging(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the bagging scale shows, and what it should.
+
+    `level` is the weight at which all was right; `pending` the steps still to come
+    from there, for the first `lines_seen` lines of the basket. `bags` are own bags
+    allowed for, `failures` how often the weight did not fit. `is_weighing`: the scale
+    works; `was_blind`: not all the while that this basket was open.
+    """
+
+    grams: int = 0
+    level: int = 0
+    basket_id: str = ""
+    lines_seen: int = 0
+    pending: tuple[Expected, ...] = ()
+    bags: int = 0
+    failures: int = 0
+    is_weighing: bool = False
+    was_blind: bool = False
+
+
 # -- modes -------------------------------------------------------------------
 
 
@@ -110,7 +138,7 @@ class Intervention(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     `asked` is the entry that called: approvals must name it. `reason`: age, item,
     approvals, unknown_item, maximum_quantity, void, void_sale, random_check, help,
     scale_mismatch, idle (basket left alone). `subject` is the label, topic or line
-    it is about. `then` is what approval does.
+    it is about. `is_quiet`: the shopper can mend it alone, nobody was called yet.
     """
 
     asked: int
@@ -121,6 +149,7 @@ class Intervention(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     line: LineItem | None = None
     quantity: int = 0
     deposit: LineItem | None = None
+    is_quiet: bool = False
 
 
 class Paying(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -272,6 +301,7 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     weight_grams: int = 0
     # That weight was sold already: the next weighed item needs another.
     is_weight_sold: bool = False
+    bagging: Bagging = Bagging()
     exposure: Exposure = Exposure()
     is_host_away: bool = False
     card_sum_minor: int = 0

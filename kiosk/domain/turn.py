@@ -19,7 +19,7 @@ from kiosk.domain.effects import (
     SetTimer,
     ShowLight,
 )
-from kiosk.domain.policy import Limits, Rules
+from kiosk.domain.policy import BaggingPolicy, Limits, Rules
 from kiosk.domain.pricing import Priced, price
 from kiosk.domain.state import (
     Attending,
@@ -42,7 +42,10 @@ from kiosk.domain.state import (
 from kiosk.domain.tender import Stage
 
 # These run on whatever the screen shows: power, and what the terminal is asked.
-_LASTING = ("power_", "query:", "undo:", "checking", "settle")
+_LASTING = ("power_", "query:", "undo:", "checking", "settle", "bagging_")
+
+# The two waits of the bagging area: for what does not fit, and for what is missing.
+BAGGING_LOOK, BAGGING_WAIT = "bagging_look", "bagging_wait"
 
 # So many ended attempts are remembered, to know a late answer when it comes.
 _ENDED_ATTEMPTS = 50
@@ -95,6 +98,9 @@ class Turn:
         """Show another mode, with its timers and its light."""
         before = light_of(self.lane.mode)
         wanted = _timers(mode, self.limits)
+        if isinstance(mode, Intervention) and mode.is_quiet:
+            policy = self.lane.rules.bagging if self.lane.rules else BaggingPolicy()
+            wanted = {"alone": policy.call_seconds}
         for name in list(self.lane.timers):
             if not name.startswith(_LASTING) and name not in wanted:
                 self.stop_timer(name)

@@ -24,7 +24,13 @@ from kiosk.domain.catalog import Item, Price
 LONGEST_NAME = 240
 
 _FLAGS = ("is_deposit", "weighed", "not_for_sale", "attendant_needed")
-_COUNTS = ("minimum_age", "tare_grams", "maximum_quantity", "weight_grams")
+_COUNTS = (
+    "minimum_age",
+    "tare_grams",
+    "maximum_quantity",
+    "weight_grams",
+    "tolerance_grams",
+)
 _TEXTS = ("tax_class", "deposit_item_id", "page", "brand", "size")
 _LISTS = ("search_words", "offer_groups")
 _OTHERS = (
@@ -112,6 +118,7 @@ class _Reader:
             size=cells.get("size")
             or f"{cells.get('quantity', '')} {cells.get('unit', '')}".strip(),
             weight_grams=_count(cells, "weight_grams"),
+            tolerance_grams=_count(cells, "tolerance_grams"),
         )
 
     def _item_id(self, cells: dict[str, str], plu: str) -> str:

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from kiosk.domain.basket import LineItem
 from kiosk.domain.catalog import Item, Price
 from kiosk.domain.events import RosterEntry
-from kiosk.domain.policy import Rules
+from kiosk.domain.policy import BaggingPolicy, Rules
 from kiosk.domain.pricing import Discount, Figures, Priced, PricingRules
 from kiosk.domain.state import (
     Approval,
     Attending,
+    Bagging,
     Basket,
     Closed,
     Complete,
@@ -241,6 +242,20 @@ def _shopping(language: str) -> Iterator[tuple[str, Lane, Local]]:
         item = "Rotwein 0,75 l" if language == "de" else "Red wine 0.75 l"
         named = item if notice in {"not_for_sale", "expired", "recalled"} else ""
         yield f"notice_{notice}", at(Scanning(BASKET, notice, named)), Local()
+    weighed = replace(
+        at(SCANNING),
+        rules=replace(RULES, bagging=BaggingPolicy(is_on=True)),
+        bagging=Bagging(is_weighing=True),
+    )
+    yield "scanning_bagging", weighed, Local()
+    for name, grams in (("too_much", "340"), ("missing", "-1030")):
+        quiet = replace(_ask("scale_mismatch", grams), is_quiet=True)
+        yield f"bagging_{name}", replace(weighed, mode=quiet), Local()
+    called = _ask("scale_mismatch", "340")
+    yield "bagging_called", replace(weighed, mode=called), Local()
+    blind = replace(weighed, bagging=Bagging())
+    helped = replace(blind, mode=Attending("1001", ALL_ROLES, SCANNING))
+    yield "attendant_bagging_blind", helped, Local()
     yield "more_time", at(Scanning(BASKET, is_warned=True)), Local()
     scale = replace(at(SCANNING), weight_grams=512)
     yield "produce", scale, Local(panel="produce")

@@ -36,7 +36,9 @@ def present(lane: Lane, local: Local, *, sees: bool = False) -> View:
     """Return what the screen must show now. `sees`: a camera gives fresh pictures."""
     inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
     speech = words(inner.language)
-    sees = sees and inner.devices.get("scanner") != "absent"
+    # A camera may stand beside a hand scanner, under a name of its own.
+    camera = "camera" if "camera" in inner.devices else "scanner"
+    sees = sees and inner.devices.get(camera) != "absent"
     bars = _banners(inner, speech)[:_MOST_BANNERS]
     scene = Scene(inner, local, speech, bars, sees)
     if local.panel == "languages" and not is_asking(inner):

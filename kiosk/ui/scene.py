@@ -58,6 +58,14 @@ class Scene:
         """The languages this lane offers."""
         return self.lane.rules.languages if self.lane.rules else ("en",)
 
+    @property
+    def may_use_own_bag(self) -> bool:
+        """Is there a bagging scale that works, and an own bag left to allow for?"""
+        if self.lane.rules is None or not self.lane.rules.bagging.is_on:
+            return False
+        bag = self.lane.bagging
+        return bag.is_weighing and bag.bags < self.lane.rules.bagging.own_bags
+
     def view(self, name: str, layout: Layout, title: str, **parts: Any) -> View:
         """Return a View in this scene's language, under its banners."""
         return View(

@@ -12,6 +12,7 @@ from kiosk.domain.events import (
     LineVoided,
     MoreTimePressed,
     NoticeRead,
+    OwnBagUsed,
     PayPressed,
     QuantityChanged,
     StartPressed,
@@ -215,6 +216,10 @@ def _list(scene: Scene, mode: Scanning) -> View:
         scene.opens("code", t("Type a number"), "code", icon="keypad"),
     ]
     primary = None
+    if scene.may_use_own_bag:
+        buttons.insert(
+            0, Button("own_bag", t("I use my own bag"), icon="bag", post=OwnBagUsed())
+        )
     if is_filled:
         buttons.append(
             scene.opens("remove", t("Remove an item"), "remove", icon="minus")

@@ -189,6 +189,9 @@ def _basket_words(scene: Scene, basket: Basket | None) -> str:
     if basket is not None and basket.standing:
         total = scene.total(scene.lane.figures)
         words.append(f"{total.count} · {total.amount}")
+    rules = scene.lane.rules
+    if rules and rules.bagging.is_on and not scene.lane.bagging.is_weighing:
+        words.append(scene.t("The bagging scale does not work: nothing is checked"))
     owed = scene.lane.exposure
     if owed.count:
         # Until the terminal is online again, the bank may say no to these.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from kiosk.domain.events import HelpCancelled, HelpPressed, WeighingCancelled
+from kiosk.domain.events import (
+    HelpCancelled,
+    HelpPressed,
+    OwnBagUsed,
+    WeighingCancelled,
+)
 from kiosk.domain.modes import basket_of
 from kiosk.domain.state import Intervention, Weighing
 from kiosk.ui.local import Local
@@ -121,6 +126,16 @@ def intervention(scene: Scene, mode: Intervention) -> View:
     t = scene.t
     title, text, icon = ASKED.get(mode.reason, ASKED["help"])
     buttons = []
+    if mode.reason == "scale_mismatch":
+        title, text = _what_does_not_fit(mode)
+        if scene.may_use_own_bag and not mode.subject.startswith("-"):
+            buttons.append(
+                Button("own_bag", t("It is my own bag"), icon="bag", post=OwnBagUsed())
+            )
+    if mode.is_quiet:
+        buttons.append(
+            Button("call", t("Call a colleague"), icon="help", post=HelpPressed())
+        )
     if mode.reason in WAYS_OUT:
         buttons.append(
             Button("go_on", t(WAYS_OUT[mode.reason]), icon="back", post=HelpCancelled())
@@ -139,6 +154,23 @@ def intervention(scene: Scene, mode: Intervention) -> View:
     )
 
 
+def _what_does_not_fit(mode: Intervention) -> tuple[str, str]:
+    """Say it in one plain sentence, without blame."""
+    is_missing = mode.subject.startswith("-")
+    if not mode.is_quiet:
+        title, text, _ = ASKED["scale_mismatch"]
+        return title, text
+    if is_missing:
+        return (
+            N("Something is missing from the bagging area"),
+            N("Please put down what you scanned. Then we go on by ourselves."),
+        )
+    return (
+        N("Something in the bagging area was not scanned"),
+        N("Please take it out and scan it first. Then we go on by ourselves."),
+    )
+
+
 def subject(scene: Scene, mode: Intervention) -> str:
     """Return what an intervention is about, in a few words."""
     basket = basket_of(mode)
@@ -152,7 +184,10 @@ def subject(scene: Scene, mode: Intervention) -> str:
     if mode.reason == "unknown_item":
         return plain(mode.subject)
     if mode.reason == "scale_mismatch":
-        return scene.t("{grams} g", grams=plain(mode.subject))
+        grams = plain(mode.subject)
+        if grams.startswith("-"):
+            return scene.t("{grams} g are missing", grams=grams[1:])
+        return scene.t("{grams} g too much", grams=grams)
     return ""
 
 

@@ -12,7 +12,7 @@ from kiosk.asked import ItemPicked, PinGiven
 from kiosk.domain.catalog import line_of
 from kiosk.domain.effects import Authorize, CheckPin, PrepareTender, PrintReceipt
 from kiosk.domain.events import (
-    BaggingMismatch,
+    BaggingWeight,
     DeviceChanged,
     Event,
     ItemFound,
@@ -33,6 +33,7 @@ from kiosk.domain.events import (
     WeightSettled,
 )
 from kiosk.domain.lane import advance
+from kiosk.domain.policy import BaggingPolicy
 from kiosk.domain.state import Idle, Lane
 from kiosk.domain.tax import TaxRate, TaxRules
 from kiosk.domain.tender import CardResult, Outcome
@@ -262,10 +263,15 @@ def test_a_shopper_who_was_away_goes_on(shop):
 
 
 def test_a_weight_that_does_not_fit_is_answered_by_an_attendant(shop):
-    shop.scans(LINES[0])
-    shop.happens(BaggingMismatch(340))
+    rules = replace(shop.lane.rules, bagging=BaggingPolicy(is_on=True), version="w")
+    shop.happens(RulesChanged(rules), BaggingWeight(0))
+    shop.scans(replace(LINES[0], piece_grams=1030))
+    shop.happens(BaggingWeight(340))
+    timer = shop.lane.timers["bagging_look"]
+    shop.happens(TimeLimitReached("bagging_look", timer.generation))
     assert shop.view == "intervention_scale_mismatch"
 
+    shop.taps("call")
     shop.sign_on()
     shop.taps("approve")
 

@@ -20,7 +20,7 @@ from world import CheckedLane
 from kiosk.domain import events as e
 from kiosk.domain.lane import encode_state
 from kiosk.domain.modes import basket_of, intervention
-from kiosk.domain.policy import OfflinePolicy
+from kiosk.domain.policy import BaggingPolicy, OfflinePolicy
 from kiosk.domain.pricing import price
 from kiosk.domain.promotion import Coupon, NForM
 from kiosk.domain.state import Attending, Idle, Lane, Training
@@ -36,7 +36,9 @@ OLD_MILK = replace(BREAD, item_id="milk", expires_on="2020-01-01")
 LABELLED = replace(
     APPLES, weight_grams=300, extended_minor=90, price_source="label", item_id="cheese"
 )
+LOAF = replace(BREAD, piece_grams=1030, tolerance_grams=20)
 LINES = (
+    LOAF,
     BREAD,
     WINE,
     APPLES,
@@ -62,6 +64,7 @@ OFFERS = (
 OTHER_RULES = (
     RULES,
     replace(RULES, version="r2", approvals_at_end=False, receipt_required=True),
+    replace(RULES, version="r4", bagging=BaggingPolicy(is_on=True)),
     replace(
         RULES,
         version="r3",
@@ -169,8 +172,10 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
         d(st.sampled_from([-5, 0, 1, 512, 30_000]))
     ),
     e.WeighingCancelled: lambda d, _: e.WeighingCancelled(),
-    e.BaggingMismatch: lambda d, _: e.BaggingMismatch(d(some_amount)),
-    e.BaggingSettled: lambda d, _: e.BaggingSettled(),
+    e.BaggingWeight: lambda d, lane: e.BaggingWeight(
+        d(st.sampled_from([0, -40, 3, 300, 1030, lane.bagging.level + 1030, 70_000]))
+    ),
+    e.OwnBagUsed: lambda d, _: e.OwnBagUsed(),
     e.LineVoided: lambda d, lane: e.LineVoided(line(d, lane), d(some_attendant)),
     e.QuantityChanged: lambda d, lane: e.QuantityChanged(
         line(d, lane), d(some_number), d(some_attendant)
@@ -274,7 +279,7 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
         e.TimeLimitReached(name, d(st.sampled_from([generation, generation, 1]))),
     )[2],
     e.DeviceChanged: lambda d, _: e.DeviceChanged(
-        d(st.sampled_from(["scanner", "printer", "terminal", "scale", "disk", "?"])),
+        d(st.sampled_from(["scanner", "printer", "terminal", "bagging", "disk", "?"])),
         d(st.sampled_from(["ready", "ready", "absent", "degraded", "?"])),
         cause=d(st.sampled_from(["", "", "settlement_required", "tampering", "?"])),
     ),

@@ -18,8 +18,7 @@ from kiosk.domain.basket import standing
 from kiosk.domain.events import (
     AttendantLeft,
     BackPressed,
-    BaggingMismatch,
-    BaggingSettled,
+    BaggingWeight,
     BasketSuspended,
     CancelPressed,
     DateConfirmed,
@@ -34,6 +33,7 @@ from kiosk.domain.events import (
     LineVoided,
     MoreTimePressed,
     NoticeRead,
+    OwnBagUsed,
     PayPressed,
     PriceOverridden,
     QuantityChanged,
@@ -100,13 +100,13 @@ class Shopper:
                 return self._begin(shown(lane), now_ms)
             case Scanning():
                 self._started = True
-                return self._shop(mode)
+                return self._shop(mode, shown(lane))
             case Weighing():
                 if self._chance(0.1):
                     return WeighingCancelled()
                 return WeightSettled(self._random.choice((0, 4, 350, 801, 1200)))
             case Intervention(reason="scale_mismatch"):
-                return BaggingSettled() if self._chance(0.3) else None
+                return self._bag(shown(lane))
             case Intervention():
                 return HelpCancelled() if self._chance(0.03) else None
             case Paying():
@@ -141,7 +141,9 @@ class Shopper:
         self._wants -= 1
         return shop.scan(self._random)
 
-    def _shop(self, mode: Scanning) -> Event | Asked | None:
+    def _shop(self, mode: Scanning, lane: Lane) -> Event | Asked | None:
+        if lane.bagging.pending and self._chance(0.6):
+            return self._put_down(lane)
         if mode.notice and self._chance(0.5):
             return NoticeRead()
         if mode.is_warned and self._chance(0.8):
@@ -169,10 +171,24 @@ class Shopper:
                 QuantityChanged(line.line_no, self._random.randint(1, 4)),
                 HelpPressed("price"),
                 CancelPressed(),
-                BaggingMismatch(self._random.randint(50, 500)),
+                BaggingWeight(self._random.choice((0, 250, 1030, 1280))),
                 WeightSettled(self._random.choice((0, 420, 700))),
             )
         )
+
+    def _bag(self, lane: Lane) -> Event | None:
+        """Mend what does not fit, plead an own bag, or wait."""
+        if self._chance(0.2):
+            return OwnBagUsed()
+        if self._chance(0.4):
+            return self._put_down(lane)
+        return None
+
+    def _put_down(self, lane: Lane) -> Event:
+        """Let all lie there that should, give or take a few grams."""
+        steps = (e for e in lane.bagging.pending if not e.low <= 0 <= e.high)
+        sure = sum((e.low + e.high) // 2 for e in steps)
+        return BaggingWeight(lane.bagging.level + sure + self._random.randint(-5, 5))
 
     def _receipt(self, stage: str) -> Event | Asked | None:
         if not self._started:

@@ -10,7 +10,7 @@ from hardware.ports import Scan
 from kiosk.domain.catalog import Item, Price
 from kiosk.domain.events import RosterEntry
 from kiosk.domain.label import LabelRules
-from kiosk.domain.policy import Limits, Rules
+from kiosk.domain.policy import BaggingPolicy, Limits, Rules
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Coupon, MixAndMatch, NForM, Offer
 from kiosk.domain.restricted import EXAMPLES
@@ -39,7 +39,14 @@ _CHEESE = "02812340000002"
 ITEMS = tuple(
     replace(item, description={"en": item.search_words[0]}, search_words=())
     for item in (
-        Item(_BREAD, {}, (Price(249),), search_words=("Rye bread",)),
+        Item(
+            _BREAD,
+            {},
+            (Price(249),),
+            search_words=("Rye bread",),
+            weight_grams=770,
+            tolerance_grams=20,
+        ),
         Item(
             _MILK,
             {},
@@ -47,6 +54,7 @@ ITEMS = tuple(
             "reduced",
             offer_groups=("dairy",),
             search_words=("Milk",),
+            weight_grams=1030,
         ),
         Item(_WINE, {}, (Price(599),), minimum_age=18, search_words=("Wine",)),
         Item(_RICE, {}, (Price(199),), maximum_quantity=2, search_words=("Rice",)),
@@ -150,6 +158,7 @@ def rules(random: Random) -> Rules:
         version=f"r{random.randrange(1000)}",
         pricing=PricingRules("EUR", taxes, _OFFERS),
         limits=Limits(random_check_per_10000=random.choice((0, 0, 500))),
+        bagging=BaggingPolicy(is_on=random.random() < 0.4),
         languages=("en", "de"),
         approvals_at_end=random.random() < 0.7,
         receipt_required=random.random() < 0.2,
