@@ -231,6 +231,13 @@ def as_table(made: Report, now_ms: int) -> Table:
             str(causes.made),
             f"{causes.approved} yes, {causes.refused} no",
         )
+    if totals.checks.drawn:
+        checks = totals.checks
+        table.add_row(
+            "Random checks",
+            f"{checks.asked} of {checks.drawn}",
+            f"{checks.good} good, {checks.bad} not, {checks.unpaid_items} unpaid",
+        )
     table.add_row("Training entries", str(totals.training_entries), "in no sum")
     if totals.left_out:
         table.add_row(

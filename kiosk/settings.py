@@ -17,7 +17,7 @@ from hardware import registry
 from kiosk.domain import promotion, restricted, tax
 from kiosk.domain.currency import MINOR_DIGITS, NUMERIC_CODES
 from kiosk.domain.label import LabelRules
-from kiosk.domain.policy import BaggingPolicy, Limits, OfflinePolicy, Rules
+from kiosk.domain.policy import BaggingPolicy, CheckPolicy, Limits, OfflinePolicy, Rules
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
@@ -118,6 +118,7 @@ class Settings(_Shape, frozen=True):
     payments: PaymentSettings = PaymentSettings()
     limits: Limits = Limits()
     bagging: BaggingPolicy = BaggingPolicy()
+    checks: CheckPolicy = CheckPolicy()
     offers: tuple[Offer, ...] = ()
     devices: dict[str, dict[str, Any]] = {}
 
@@ -136,6 +137,7 @@ class Settings(_Shape, frozen=True):
             store=self.store.name,
             offline=self.payments.offline,
             bagging=msgspec.structs.replace(self.bagging, is_on=self.has_bagging),
+            checks=self.checks,
         )
         return msgspec.structs.replace(rules, version=version_of(rules))
 
@@ -307,12 +309,17 @@ def _check(settings: Settings, name: str) -> None:
         # Not a number is not in any order, so it is asked for this way round.
         if not 0 <= value <= _LARGEST_LIMIT
     ]
-    offline = msgspec.structs.asdict(settings.payments.offline)
-    faults += [
-        f"payments.offline.{key}: expected 0 or more, got {value}"
-        for key, value in offline.items()
-        if value < 0
-    ]
+    for table, values in (
+        ("payments.offline", settings.payments.offline),
+        ("bagging", settings.bagging),
+        ("checks", settings.checks),
+    ):
+        faults += [
+            f"{table}.{key}: expected 0 or more, got {value}"
+            for key, value in msgspec.structs.asdict(values).items()
+            # Not a number is not in any order, so it is asked for this way round.
+            if not 0 <= value <= _LARGEST_LIMIT * 1000
+        ]
     faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
     faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]
     faults += [

@@ -13,8 +13,10 @@ import msgspec
 from kiosk.domain import body
 from kiosk.domain.effects import (
     Alarm,
+    BasketChecked,
     BasketDropped,
     BasketParked,
+    CheckDrawn,
     ExposureChanged,
     Fact,
     InterventionEnded,
@@ -125,6 +127,16 @@ def found_of(fact: Fact) -> Found:
         case InterventionEnded(reason, attendant, is_approved):
             return Found(
                 "InterventionEnded", reason, attendant=attendant, is_good=is_approved
+            )
+        case CheckDrawn(basket_id, chance, is_asked):
+            return Found("CheckDrawn", str(chance), basket_id, is_good=not is_asked)
+        case BasketChecked(basket_id, unpaid=unpaid, attendant=attendant):
+            return Found(
+                "BasketChecked",
+                f"{len(unpaid)} unpaid",
+                basket_id,
+                attendant,
+                is_good=fact.is_good,
             )
         case OpenItemMade(item):
             return Found(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.domain import bagging, settlement
+from kiosk.domain import bagging, checking, settlement
 from kiosk.domain.basket import LineItem
 from kiosk.domain.effects import (
     BasketParked,
@@ -205,7 +205,8 @@ def _approve(turn: Turn, asked: Intervention, attendant: str, reason: str) -> No
             cleared = replace(basket, waiting=(), approved_age=max(ages))
             turn.enter(Scanning(cleared))
         case "random_check":
-            turn.enter(Scanning(replace(basket, is_checked=True)))
+            looked = checking.ended(turn, asked, basket, attendant, is_good=True)
+            turn.enter(Scanning(looked))
         case "scale_mismatch":
             bagging.accept(turn)
             turn.enter(asked.resume)
@@ -229,6 +230,9 @@ def _refuse(turn: Turn, asked: Intervention, attendant: str, reason: str) -> Non
             if basket.line(approval.line_no):
                 basket = strike(turn, basket, approval.line_no, attendant, reason)
         turn.enter(Scanning(replace(basket, waiting=())))
+    elif asked.reason == "random_check" and basket is not None:
+        looked = checking.ended(turn, asked, basket, attendant, is_good=False)
+        turn.enter(Scanning(looked))
     elif asked.reason == "scale_mismatch":
         # It still does not fit: the lane waits on.
         bagging.call(turn, asked)

@@ -183,6 +183,27 @@ class InterventionEnded(_Shape, frozen=True):
     is_approved: bool
 
 
+class CheckDrawn(_Shape, frozen=True):
+    """A lot was drawn for a basket, at this chance."""
+
+    basket_id: str
+    chance_per_10000: int
+    is_asked: bool
+
+
+class BasketChecked(_Shape, frozen=True):
+    """Staff looked into a basket: `items` were wanted, `found` are on the list,
+    `unpaid` are not. Item ids and labels, as scanned."""
+
+    basket_id: str
+    chance_per_10000: int
+    items: int
+    found: tuple[str, ...]
+    unpaid: tuple[str, ...]
+    attendant: str
+    is_good: bool
+
+
 class OpenItemMade(_Shape, frozen=True):
     item: OpenItem
 
@@ -239,6 +260,8 @@ Fact: TypeAlias = (
     | BasketParked
     | InterventionMade
     | InterventionEnded
+    | CheckDrawn
+    | BasketChecked
     | OpenItemMade
     | OpenItemSettled
     | ExposureChanged
@@ -254,6 +277,8 @@ FACTS = (
     BasketParked,
     InterventionMade,
     InterventionEnded,
+    CheckDrawn,
+    BasketChecked,
     OpenItemMade,
     OpenItemSettled,
     ExposureChanged,

@@ -123,7 +123,8 @@ class CancelPressed(_Shape, frozen=True):
 
 
 class PayPressed(_Shape, frozen=True):
-    """`draw` (0 to 9999) decides about a random check; the runner draws it."""
+    """`draw` (0 to 9999) decides about a random check; the runner draws it, so that a
+    replay finds it here."""
 
     at_ms: int = 0
     attempt_id: str = ""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kiosk.domain import (
     attending,
     bagging,
+    checking,
     paying,
     power,
     returning,
@@ -399,6 +400,12 @@ def _begin_or_add(turn: Turn, event: ItemFound | ItemUnknown | StartPressed) -> 
             ignore(turn, event)
             return
         scanning = selling.begin(turn, event)
+    elif isinstance(mode, Attending) and checking.is_running(mode):
+        if isinstance(event, StartPressed):
+            ignore(turn, event)
+        else:
+            checking.looked_at(turn, mode, event)
+        return
     elif isinstance(mode, Weighing):
         # Another scan instead of weighing: the shopper changed their mind.
         scanning = Scanning(mode.basket)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.domain import bagging, exposure, settlement
+from kiosk.domain import bagging, checking, exposure, settlement
 from kiosk.domain.effects import (
     Alarm,
     Authorize,
@@ -33,6 +33,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.ledger import complete, is_full_approval, note, query_later, to_check
 from kiosk.domain.modes import core
+from kiosk.domain.pricing import Figures
 from kiosk.domain.returning import give_back, reversal_queried
 from kiosk.domain.selling import ignore
 from kiosk.domain.state import Basket, Declined, OutcomeUnknown, Paying, Scanning
@@ -54,9 +55,13 @@ def pay_pressed(turn: Turn, basket: Basket, event: PayPressed) -> None:
         bagging.ask(turn, basket)
     elif basket.waiting:
         turn.call("approvals", Scanning(basket))
-    elif event.draw < turn.limits.random_check_per_10000 and not basket.is_checked:
-        turn.call("random_check", Scanning(basket))
-    elif figures.total_minor <= 0:
+    elif not checking.asks(turn, basket, event.draw):
+        _pay(turn, checking.drawn(basket), figures, event)
+
+
+def _pay(turn: Turn, basket: Basket, figures: Figures, event: PayPressed) -> None:
+    lane = turn.lane
+    if figures.total_minor <= 0:
         tender = Tender(event.attempt_id, basket.basket_id, basket.lines, figures)
         complete(turn, tender, None, event.at_ms, paid_by_card=False)
     elif lane.power_stage >= 3:

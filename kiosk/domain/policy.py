@@ -63,8 +63,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     free_removal_minor: int = 2000
     # Heavier than this opens the produce pages by itself.
     picker_grams: int = 20
-    # So many of ten thousand baskets are looked at by an attendant.
-    random_check_per_10000: int = 0
     largest_quantity: int = 99
     longest_basket: int = 500
 
@@ -89,6 +87,22 @@ class BaggingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wait_seconds: float = 20
     # Then a colleague is called, if the shopper has not mended it alone.
     call_seconds: float = 45
+
+
+class CheckPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of ten thousand baskets staff look into, where no scale does.
+
+    What raises the lot adds up, to the highest at most: nobody is picked for certain.
+    """
+
+    rate_per_10000: int = 0
+    # For each line taken out again: the most common way to leave with it unpaid.
+    per_removal_per_10000: int = 0
+    new_price_per_10000: int = 0
+    age_per_10000: int = 0
+    highest_per_10000: int = 2500
+    # So many things from the bags are scanned again.
+    items: int = 5
 
 
 class OfflinePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,3 +136,4 @@ class Rules(msgspec.Struct, frozen=True):
     store: tuple[str, ...] = ()
     offline: OfflinePolicy = OfflinePolicy()
     bagging: BaggingPolicy = BaggingPolicy()
+    checks: CheckPolicy = CheckPolicy()

@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from kiosk.domain.body import Body
 from kiosk.domain.effects import (
     Alarm,
+    BasketChecked,
     BasketDropped,
     BasketParked,
+    CheckDrawn,
     ExposureChanged,
     Fact,
     InterventionEnded,
@@ -61,6 +63,30 @@ class Causes(msgspec.Struct, frozen=True):
         )
 
 
+class Checks(msgspec.Struct, frozen=True):
+    """Random checks: lots drawn, baskets asked for, looked into, and what was unpaid.
+
+    `expected_per_10000` is the sum of the chances: what `asked` should come near to.
+    """
+
+    drawn: int = 0
+    expected_per_10000: int = 0
+    asked: int = 0
+    good: int = 0
+    bad: int = 0
+    unpaid_items: int = 0
+
+    def __add__(self, other: Checks) -> Checks:
+        return Checks(
+            self.drawn + other.drawn,
+            self.expected_per_10000 + other.expected_per_10000,
+            self.asked + other.asked,
+            self.good + other.good,
+            self.bad + other.bad,
+            self.unpaid_items + other.unpaid_items,
+        )
+
+
 class Totals(msgspec.Struct, frozen=True):
     """What a stretch of a journal adds up to.
 
@@ -91,6 +117,7 @@ class Totals(msgspec.Struct, frozen=True):
     dropped: dict[str, Count] = {}
     parked: dict[str, Count] = {}
     interventions: dict[str, Causes] = {}
+    checks: Checks = Checks()
     settled: dict[str, int] = {}
     open_items: tuple[OpenItem, ...] = ()
     # What the terminal approved offline and its host may still decline, at the end.
@@ -148,6 +175,7 @@ def merge(earlier: Totals, later: Totals) -> Totals:
             + later.interventions.get(reason, Causes())
             for reason in earlier.interventions | later.interventions
         },
+        checks=earlier.checks + later.checks,
         settled={
             decision: earlier.settled.get(decision, 0) + later.settled.get(decision, 0)
             for decision in earlier.settled | later.settled
@@ -232,6 +260,14 @@ def _with_fact(totals: Totals, fact: Fact) -> Totals:
         case InterventionEnded(reason, _, is_approved):
             ended = Causes(approved=1) if is_approved else Causes(refused=1)
             return _with_cause(totals, reason, ended)
+        case CheckDrawn(chance_per_10000=chance, is_asked=is_asked):
+            lot = Checks(drawn=1, expected_per_10000=chance, asked=int(is_asked))
+            return replace(totals, checks=totals.checks + lot)
+        case BasketChecked(unpaid=unpaid, is_good=is_good):
+            seen = Checks(
+                good=int(is_good), bad=int(not is_good), unpaid_items=len(unpaid)
+            )
+            return replace(totals, checks=totals.checks + seen)
         case OpenItemMade(item):
             left = _without(totals.open_items, item.attempt_id)
             return replace(totals, open_items=(*left, item))

@@ -28,6 +28,7 @@ class Basket(msgspec.Struct, frozen=True, omit_defaults=True):
     """The open list of line items and what was approved about it.
 
     `started_ms` fixes which offers run. `waiting` are approvals still needed.
+    `drawn_lines` is how many lines it had when a random check was last drawn for.
     """
 
     basket_id: str
@@ -39,6 +40,8 @@ class Basket(msgspec.Struct, frozen=True, omit_defaults=True):
     removals: int = 0
     removed_minor: int = 0
     is_checked: bool = False
+    drawn_lines: int = 0
+    must_check: bool = False
 
     @property
     def standing(self) -> tuple[LineItem, ...]:
@@ -132,6 +135,18 @@ class Weighing(msgspec.Struct, frozen=True, tag=True):
     line: LineItem
 
 
+class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A random check: so many `items` from the bags are scanned by staff.
+
+    `found` are those on the list, `unpaid` those that are not.
+    """
+
+    items: int
+    chance_per_10000: int
+    found: tuple[str, ...] = ()
+    unpaid: tuple[str, ...] = ()
+
+
 class Intervention(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The lane waits for an attendant.
 
@@ -150,6 +165,7 @@ class Intervention(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     quantity: int = 0
     deposit: LineItem | None = None
     is_quiet: bool = False
+    check: Check | None = None
 
 
 class Paying(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

@@ -19,6 +19,7 @@ from kiosk.domain.state import (
     Attending,
     Bagging,
     Basket,
+    Check,
     Closed,
     Complete,
     Declined,
@@ -251,6 +252,13 @@ def _shopping(language: str) -> Iterator[tuple[str, Lane, Local]]:
     for name, grams in (("too_much", "340"), ("missing", "-1030")):
         quiet = replace(_ask("scale_mismatch", grams), is_quiet=True)
         yield f"bagging_{name}", replace(weighed, mode=quiet), Local()
+    check = Check(5, 300, ("a", "b"), ("04006381333931",))
+    looked = replace(_ask("random_check"), check=check)
+    yield "check_waiting", at(looked), Local()
+    yield "check_running", at(Attending("1001", ALL_ROLES, looked)), Local()
+    why = Local(panel="reason", todo="weight", chosen="880")
+    unfit = Attending("1001", ALL_ROLES, _ask("scale_mismatch", "340"))
+    yield "attendant_reason_weight", at(unfit), why
     called = _ask("scale_mismatch", "340")
     yield "bagging_called", replace(weighed, mode=called), Local()
     blind = replace(weighed, bagging=Bagging())

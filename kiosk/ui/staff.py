@@ -81,6 +81,13 @@ REASONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("damaged", N("Damaged")),
         ("other", N("Other")),
     ),
+    "weight": (
+        ("own_bag", N("The shopper's own bag")),
+        ("not_bagged", N("Too large, or stays in the trolley")),
+        ("weight_wrong", N("All is scanned, its weight differs")),
+        ("scanned_now", N("Was not scanned, is put right")),
+        ("other", N("Other")),
+    ),
     "return": (
         ("goods_back", N("Goods came back")),
         ("wrong_price", N("Wrong price")),
@@ -154,6 +161,10 @@ def _menu(scene: Scene, mode: Attending, basket: Basket | None) -> View:
             post=InterventionApproved(asked.asked, mode.attendant, "seen"),
             is_guarded=True,
         )
+        if asked.reason == "scale_mismatch":
+            # An override of what was weighed is written down with why.
+            why = Local(panel="reason", todo="weight", chosen=str(asked.asked))
+            primary = replace(primary, post=None, local=why)
         if is_question:
             buttons.append(
                 Button(
@@ -181,6 +192,12 @@ def _menu(scene: Scene, mode: Attending, basket: Basket | None) -> View:
 
 
 def _about(scene: Scene, asked: Intervention) -> str:
+    if check := asked.check:
+        return scene.t(
+            "Scan {count} things from the bags. Looked at: {done}",
+            count=check.items,
+            done=len(check.found) + len(check.unpaid),
+        )
     return subject(scene, asked)
 
 
@@ -464,6 +481,8 @@ def _deed(mode: Attending, local: Local, reason: str) -> Event | None:
             return LineVoided(int(local.chosen), who, reason)
         case "void_sale":
             return SaleVoided(who, reason)
+        case "weight":
+            return InterventionApproved(int(local.chosen), who, reason)
         case "price":
             return PriceOverridden(int(local.chosen), int(local.typed), who, reason)
         case "give_void":

@@ -148,7 +148,7 @@ def intervention(scene: Scene, mode: Intervention) -> View:
         detail=subject(scene, mode),
         icon=icon,
         tone="wait",
-        rows=waiting_rows(scene, mode),
+        rows=() if mode.check else waiting_rows(scene, mode),
         buttons=tuple(buttons),
         footer=scene.footer(),
     )
@@ -194,9 +194,15 @@ def subject(scene: Scene, mode: Intervention) -> str:
 def waiting_rows(scene: Scene, mode: Intervention) -> tuple[Row, ...]:
     """Return what an attendant must see before payment, line by line."""
     basket = basket_of(mode)
+    t, rows = scene.t, []
+    if mode.check:
+        # The newest first: a trolley full of it does not fit.
+        return tuple(
+            Row(plain(item) or "?", detail=t("is not on the list"), kind="note")
+            for item in reversed(mode.check.unpaid)
+        )
     if mode.reason != "approvals" or basket is None:
         return ()
-    t, rows = scene.t, []
     for approval in basket.waiting:
         line = basket.line(approval.line_no)
         name = scene.name(line) if line else ""

@@ -273,7 +273,7 @@ def test_a_weight_that_does_not_fit_is_answered_by_an_attendant(shop):
 
     shop.taps("call")
     shop.sign_on()
-    shop.taps("approve")
+    shop.taps("approve", "reason_not_bagged")
 
     assert shop.view == "scanning"
 

@@ -358,10 +358,10 @@ def test_every_column_is_read():
         "gtin,name_en,name_de,price,price_starts,price_ends,tax_class,department,"
         "minimum_age,deposit_item_id,is_deposit,weighed,tare_grams,maximum_quantity,"
         "not_for_sale,attendant_needed,plu,page,search_words,offer_groups,brand,size,"
-        "weight_grams\n"
+        "weight_grams,tolerance_grams\n"
         '4006381333931,Rye bread,Roggenbrot,"2,49",2026-12-01T00:00+01:00,'
         "2026-12-02T00:00Z,reduced,bakery,18,deposit-25,no,yes,12,6,0,1,4011,Bread,"
-        "loaf|toast,a|b,Baker,500 g,510\n"
+        "loaf|toast,a|b,Baker,500 g,510,20\n"
     )
     assert problems == []
     assert items == [
@@ -384,6 +384,7 @@ def test_every_column_is_read():
             brand="Baker",
             size="500 g",
             weight_grams=510,
+            tolerance_grams=20,
         )
     ]
 

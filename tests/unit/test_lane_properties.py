@@ -20,7 +20,7 @@ from world import CheckedLane
 from kiosk.domain import events as e
 from kiosk.domain.lane import encode_state
 from kiosk.domain.modes import basket_of, intervention
-from kiosk.domain.policy import BaggingPolicy, OfflinePolicy
+from kiosk.domain.policy import BaggingPolicy, CheckPolicy, OfflinePolicy
 from kiosk.domain.pricing import price
 from kiosk.domain.promotion import Coupon, NForM
 from kiosk.domain.state import Attending, Idle, Lane, Training
@@ -69,9 +69,8 @@ OTHER_RULES = (
         RULES,
         version="r3",
         pricing=replace(RULES.pricing, offers=OFFERS),
-        limits=replace(
-            RULES.limits, random_check_per_10000=5000, longest_basket=6, pin_tries=2
-        ),
+        limits=replace(RULES.limits, longest_basket=6, pin_tries=2),
+        checks=CheckPolicy(rate_per_10000=5000, highest_per_10000=9000),
         receipt_unanswered="paper",
         offline=OfflinePolicy(
             enabled=True,

@@ -10,7 +10,7 @@ from hardware.ports import Scan
 from kiosk.domain.catalog import Item, Price
 from kiosk.domain.events import RosterEntry
 from kiosk.domain.label import LabelRules
-from kiosk.domain.policy import BaggingPolicy, Limits, Rules
+from kiosk.domain.policy import BaggingPolicy, CheckPolicy, Rules
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Coupon, MixAndMatch, NForM, Offer
 from kiosk.domain.restricted import EXAMPLES
@@ -157,7 +157,9 @@ def rules(random: Random) -> Rules:
     return Rules(
         version=f"r{random.randrange(1000)}",
         pricing=PricingRules("EUR", taxes, _OFFERS),
-        limits=Limits(random_check_per_10000=random.choice((0, 0, 500))),
+        checks=CheckPolicy(
+            rate_per_10000=random.choice((0, 0, 500)), per_removal_per_10000=300
+        ),
         bagging=BaggingPolicy(is_on=random.random() < 0.4),
         languages=("en", "de"),
         approvals_at_end=random.random() < 0.7,
