@@ -409,6 +409,11 @@ def _none(device: str) -> Callable[[Nothing], object]:
     return make
 
 
+_SCALE: dict[str, Driver[Any]] = {
+    "mettler_8217": Driver(Serial, _mettler_8217),
+    SIMULATED: Driver(SimulatedScale, _simulated_scale),
+    "none": Driver(Nothing, _none("scale")),
+}
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "scanner": {
         "serial": Driver(SerialLabels, _serial_scanner),
@@ -430,17 +435,8 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
         "nexo_local": Driver(NexoLocal, _nexo_local),
         SIMULATED: Driver(SimulatedTerminal, _simulated_terminal),
     },
-    "scale": {
-        "mettler_8217": Driver(Serial, _mettler_8217),
-        SIMULATED: Driver(SimulatedScale, _simulated_scale),
-        "none": Driver(Nothing, _none("scale")),
-    },
-    # The same scale under the bags; told apart by its name alone.
-    "bagging": {
-        "mettler_8217": Driver(Serial, _mettler_8217),
-        SIMULATED: Driver(SimulatedScale, _simulated_scale),
-        "none": Driver(Nothing, _no_scale),
-    },
+    "scale": _SCALE,
+    "bagging": _SCALE,  # under the bags
     "ups": {
         "nut": Driver(Nut, _nut_ups),
         SIMULATED: Driver(Nothing, _simulated_ups),

@@ -702,7 +702,8 @@ def resume(lane: Lane) -> list[Effect]:
         effects.append(SettleTerminal())
     for name, timer in lane.timers.items():
         effects.append(SetTimer(name, timer.generation, timer.seconds))
-    if waiting := intervention(lane.mode):
+    waiting = intervention(lane.mode)
+    if waiting and not waiting.is_quiet:
         effects.append(CallAttendant(waiting.reason))
     if lane.open_items:
         effects.append(CallAttendant("check_payment"))

@@ -39,7 +39,9 @@ def test_a_driver_is_made_of_its_options_and_touches_nothing_yet(device, options
     assert isinstance(build(device, options), kind)
 
 
-@pytest.mark.parametrize("device", ["scale", "ups", "light", "speaker", "keypad"])
+@pytest.mark.parametrize(
+    "device", ["scale", "bagging", "ups", "light", "speaker", "keypad"]
+)
 @pytest.mark.parametrize("driver", ["simulated", "none"])
 def test_what_a_lane_may_lack_keeps_its_port_all_the_same(device, driver):
     made = build(device, {"driver": driver})
