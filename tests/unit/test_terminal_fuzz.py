@@ -174,3 +174,26 @@ def test_words_survive_their_quotation(words):
         '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words
     )
     assert split_words(quoted) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"7 {PAN}",
+        f"{PAN} 12",
+        "Bon 12 4111 1111 1111 1111 99",
+        f"{PAN}{PAN}",
+        f"000000{PAN}",
+        f"{PAN}-{PAN}",
+    ],
+)
+def test_a_card_number_beside_other_numbers_is_masked_too(text):
+    shown = redact_text(text)
+    assert PAN not in shown.replace(" ", "").replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-26 13:05", "Trace 000123 Beleg 0042", "4.78"]
+)
+def test_other_numbers_stay(text):
+    assert redact_text(text) == text
