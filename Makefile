@@ -2,11 +2,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-# Kivy's software GL, ZBar, right-to-left text, Noto Sans, NUT for the UPS (the play shop
-# and the tests start their own; the package starts nothing), ALSA's player and the voice
-# for sound, and venv itself.
+# Kivy's software GL, ZBar, right-to-left text, Noto Sans and a Chinese font, USB, NUT for
+# the UPS (the play shop and the tests start their own; the package starts nothing), ALSA's
+# player and the voice for sound, and venv itself.
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
-	nut-server nut-client alsa-utils espeak-ng python3-venv
+	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
 .PHONY: help setup run demo test conformance fuzz check simulate bench lock clean
 

@@ -29,6 +29,14 @@ PadKey = Literal[
     "headphones_in",
     "headphones_out",
 ]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+UsbId = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")]
+# Latin, Greek and Cyrillic: scripts that need no shaping.
+CodePage = Literal[
+    "cp437", "cp737", "cp775", "cp850", "cp852", "cp855", "cp858", "cp860", "cp861",
+    "cp863", "cp865", "cp866", "cp869", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254",
+    "cp1257", "cp1258",
+]  # fmt: skip
 Relay = Annotated[int, msgspec.Meta(ge=0, le=16)]
 
 
@@ -57,7 +65,7 @@ class SerialLabels(Serial, frozen=True):
 
 class Hid(Shape, frozen=True):
     # Vendor and product as lsusb prints them; never guessed.
-    usb: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")]
+    usb: UsbId
     serial: str = ""
     port: str = ""
     layout: Literal["us", "de", "fr"] = "us"
@@ -76,26 +84,50 @@ class SimulatedScanner(Shape, frozen=True):
     link: str = ""
 
 
-class NetworkPrinter(Shape, frozen=True):
+class Escpos(Shape, frozen=True, kw_only=True):
+    """What receipt printers on every wire have in common."""
+
+    width_mm: PaperMm = 80
+    # The printer's own numbers, `cp858 = 19`, in the order in which they are tried;
+    # without them Epson's.
+    code_pages: Annotated[dict[CodePage, Byte], msgspec.Meta(min_length=1)] | None = (
+        None
+    )
+    # Whether the printer draws QR codes itself (`GS ( k`).
+    native_qr: bool = True
+    # A picture file, printed above every receipt.
+    logo: str = ""
+    # Tells an Epson not to beep at open cover, end of paper and errors.
+    beeper_off: bool = False
+
+
+class NetworkPrinter(Escpos, frozen=True, kw_only=True):
     host: Text
     port: Port = 9100
-    width_mm: PaperMm = 80
+    status_back: bool = True
 
 
-class SerialPrinter(Shape, frozen=True):
+class SerialPrinter(Escpos, frozen=True, kw_only=True):
     port: Text
     baud: Annotated[int, msgspec.Meta(ge=300, le=921600)] = 9600
-    width_mm: PaperMm = 80
+    status_back: bool = True
 
 
-class FilePrinter(Shape, frozen=True):
+class UsbPrinter(Escpos, frozen=True, kw_only=True):
+    # Vendor and product as lsusb prints them; never guessed.
+    usb: UsbId
+    # Needed where two of a kind are plugged in.
+    serial: str = ""
+    status_back: bool = True
+
+
+class FilePrinter(Escpos, frozen=True, kw_only=True):
     path: Text
-    width_mm: PaperMm = 80
 
 
-class SimulatedPrinter(Shape, frozen=True):
+class SimulatedPrinter(Escpos, frozen=True, kw_only=True):
     port_file: Text
-    width_mm: PaperMm = 80
+    status_back: bool = True
 
 
 class SimulatedTerminal(Shape, frozen=True):

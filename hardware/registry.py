@@ -15,6 +15,7 @@ import msgspec
 from hardware.option_faults import fault
 from hardware.options import (
     Camera,
+    Escpos,
     FilePrinter,
     Hid,
     HidPad,
@@ -32,6 +33,7 @@ from hardware.options import (
     SimulatedScanner,
     SimulatedTerminal,
     SystemSound,
+    UsbPrinter,
     Zvt,
     ZvtSerial,
     ZvtTcp,
@@ -188,49 +190,65 @@ def _simulated_scanner(options: SimulatedScanner) -> object:
 
 
 def _network_printer(options: NetworkPrinter) -> object:
-    from hardware.printer.escpos_printer import EscposPrinter
-    from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import NetworkWire
 
-    return EscposPrinter(
-        lambda: NetworkWire(options.host, options.port),
-        WIDTH_OF_PAPER[options.width_mm],
+    return _escpos(
+        lambda: NetworkWire(options.host, options.port), options, options.status_back
     )
 
 
 def _serial_printer(options: SerialPrinter) -> object:
-    from hardware.printer.escpos_printer import EscposPrinter
-    from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import SerialWire
 
-    return EscposPrinter(
-        lambda: SerialWire(options.port, options.baud),
-        WIDTH_OF_PAPER[options.width_mm],
+    return _escpos(
+        lambda: SerialWire(options.port, options.baud), options, options.status_back
     )
+
+
+def _usb_printer(options: UsbPrinter) -> object:
+    from hardware.printer.usb_wire import UsbChoice, UsbWire
+
+    vendor, product = (int(part, 16) for part in options.usb.split(":"))
+    choice = UsbChoice(vendor, product, options.serial)
+    return _escpos(lambda: UsbWire(choice), options, options.status_back)
 
 
 def _file_printer(options: FilePrinter) -> object:
-    from hardware.printer.escpos_printer import EscposPrinter
-    from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import FileWire
 
-    return EscposPrinter(
-        lambda: FileWire(options.path), WIDTH_OF_PAPER[options.width_mm]
-    )
+    return _escpos(lambda: FileWire(options.path), options, pushes_status=False)
 
 
 def _simulated_printer(options: SimulatedPrinter) -> object:
-    from hardware.printer.escpos_printer import EscposPrinter
-    from hardware.printer.layout import WIDTH_OF_PAPER
     from hardware.printer.wires import NetworkWire
     from hardware.simulated.control import LOOPBACK
     from hardware.simulated.frames import read_port_file
 
     # Read at each connection: a simulator started anew listens elsewhere.
-    return EscposPrinter(
+    return _escpos(
         lambda: NetworkWire(LOOPBACK, read_port_file(Path(options.port_file)).port),
-        WIDTH_OF_PAPER[options.width_mm],
+        options,
+        options.status_back,
     )
+
+
+def _escpos(connect: Callable[[], Any], options: Escpos, pushes_status: bool) -> object:
+    from hardware.printer.compose import Model
+    from hardware.printer.encode import CODE_PAGES
+    from hardware.printer.escpos_printer import EscposPrinter
+    from hardware.printer.layout import WIDTH_OF_PAPER
+
+    pages = CODE_PAGES
+    if options.code_pages is not None:
+        pages = tuple((number, codec) for codec, number in options.code_pages.items())
+    model = Model(
+        WIDTH_OF_PAPER[options.width_mm],
+        pages,
+        options.native_qr,
+        options.beeper_off,
+    )
+    logo = Path(options.logo) if options.logo else None
+    return EscposPrinter(connect, model, logo, pushes_status)
 
 
 def _simulated_terminal(options: SimulatedTerminal) -> object:
@@ -426,6 +444,7 @@ _TABLE: dict[str, dict[str, Driver[Any]]] = {
     "printer": {
         "escpos_network": Driver(NetworkPrinter, _network_printer),
         "escpos_serial": Driver(SerialPrinter, _serial_printer),
+        "escpos_usb": Driver(UsbPrinter, _usb_printer),
         "escpos_file": Driver(FilePrinter, _file_printer),
         SIMULATED: Driver(SimulatedPrinter, _simulated_printer),
     },

@@ -1,13 +1,14 @@
 """Turns laid-out rows into ESC/POS bytes, with python-escpos' commands.
 
-Pure. The only text in the result comes from `encode`; every other byte is a
-command written here.
+The only text in the result comes from `encode`, and dots from `picture.raster`; every
+other byte is a command written here. Reads no file but the machine's fonts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from escpos.constants import (
     BARCODE_FONT_A,
     BARCODE_HEIGHT,
@@ -20,17 +21,34 @@ from escpos.constants import (
     TXT_STYLE,
 )
 from escpos.printer import Dummy
+from PIL import Image
 
 from hardware.ports import Align, Cut, LinearCode, PrintRow, QrCode
-from hardware.printer.encode import FIRST_PAGE, SELECT_CODE_PAGE, clean, encode
+from hardware.printer.encode import (
+    CODE_PAGES,
+    SELECT_CODE_PAGE,
+    CodePages,
+    clean,
+    encode,
+)
 from hardware.printer.layout import PaperLine, lay_out, set_line
+from hardware.printer.picture import centred, qr_picture, raster
+from hardware.printer.typeset import DOTS_PER_CELL, draw
 
 # `FS .`: some printers wake up reading two bytes as one Chinese character.
 KANJI_OFF = b"\x1c."
+INITIALIZE = HW_INIT
+# `GS V B 0`: feed to the knife and cut.
+CUT = b"\x1dVB\x00"
 FEED_DOTS = b"\x1bJ"
-DOTS_PER_CELL = 12
 TALL = TXT_SIZE + b"\x01"
 NORMAL_SIZE = TXT_SIZE + b"\x00"
+# Epson's `ESC ( A`, functions 98 and 99: no beep at open cover, no paper, either kind of
+# error, and near end (c = 255). t1 and t2 must be there and mean nothing then.
+BEEPER_OFF = b"".join(
+    b"\x1b(A\x07\x00" + bytes([function, cause, 1, 100, 255, 1, 1])
+    for function, cause in ((98, 48), (98, 49), (98, 50), (98, 51), (99, 48))
+)
 # Code 128: 11 modules a character, start, check and stop add 35, two quiet
 # zones of 10 each; bars two dots wide still read on a worn printing head.
 BAR_DOTS = 2
@@ -39,10 +57,33 @@ BAR_HEIGHT_DOTS = 80
 LONGEST_QR_BYTES = 1000
 
 
-def compose(rows: Iterable[PrintRow], width: int) -> bytes:
-    """Return the bytes that print `rows` on paper of `width` character cells."""
-    pen = _Pen(width)
-    for laid in lay_out(rows, width):
+class Model(msgspec.Struct, frozen=True):
+    """What the printer at hand is and can do.
+
+    `width` is that of its paper, in character cells. One that has no QR codes of its
+    own gets them as dots. `is_beeper_off`: it knows Epson's `ESC ( A`, and is told not
+    to beep when it runs out of paper or is opened.
+    """
+
+    width: int
+    pages: CodePages = CODE_PAGES
+    has_qr: bool = True
+    is_beeper_off: bool = False
+
+    @property
+    def dots(self) -> int:
+        """How many dots its paper is wide."""
+        return self.width * DOTS_PER_CELL
+
+
+def compose(
+    rows: Iterable[PrintRow], model: Model, logo: Image.Image | None = None
+) -> bytes:
+    """Return the bytes that print `rows`, under the shop's logo if there is one."""
+    pen = _Pen(model)
+    if logo is not None:
+        pen.picture(logo)
+    for laid in lay_out(rows, model.width):
         match laid:
             case PaperLine():
                 pen.line(laid)
@@ -58,17 +99,23 @@ def compose(rows: Iterable[PrintRow], width: int) -> bytes:
 class _Pen:
     """Writes commands, and remembers what the printer is set to."""
 
-    def __init__(self, width: int) -> None:
-        self._width = width
+    def __init__(self, model: Model) -> None:
+        self._model = model
         self._escpos = Dummy()
-        self._page = FIRST_PAGE
-        self._put(HW_INIT + KANJI_OFF + SELECT_CODE_PAGE + bytes([FIRST_PAGE]))
+        self._page = model.pages[0][0]
+        self._put(INITIALIZE + KANJI_OFF + SELECT_CODE_PAGE + bytes([self._page]))
+        if model.is_beeper_off:
+            self._put(BEEPER_OFF)
 
     @property
     def written(self) -> bytes:
         return bytes(self._escpos.output)
 
     def line(self, line: PaperLine) -> None:
+        drawn = draw(line, self._model.width, self._model.pages)
+        if drawn is not None:
+            self._put(raster(drawn))
+            return
         if line.align is Align.CENTER:
             self._put(TXT_STYLE["align"]["center"])
         if line.strong:
@@ -84,6 +131,9 @@ class _Pen:
         if line.align is Align.CENTER:
             self._put(TXT_STYLE["align"]["left"])
 
+    def picture(self, picture: Image.Image) -> None:
+        self._put(raster(centred(picture, self._model.dots)))
+
     def qr(self, text: str) -> None:
         content = clean(text)
         if not content:
@@ -92,9 +142,12 @@ class _Pen:
             raise ValueError(
                 f"{len(content.encode())} bytes are too many for a QR code"
             )
-        self._put(TXT_STYLE["align"]["center"])
         # A longer text has more modules: smaller ones keep it on the paper.
         size = 6 if len(content.encode()) <= 80 else 4 if len(content) <= 250 else 3
+        if not self._model.has_qr:
+            self.picture(qr_picture(content, size, self._model.dots))
+            return
+        self._put(TXT_STYLE["align"]["center"])
         # The standard wants four modules of white around it.
         quiet = FEED_DOTS + bytes([4 * size])
         self._put(quiet)
@@ -106,10 +159,10 @@ class _Pen:
         if not content:
             return
         modules = 11 * len(content) + 35 + 20
-        if modules * BAR_DOTS > self._width * DOTS_PER_CELL:
+        if modules * BAR_DOTS > self._model.dots:
             # Too long for this paper as bars; a QR code carries it as well.
             self.qr(content)
-            for below in set_line(content, "", self._width):
+            for below in set_line(content, "", self._model.width):
                 self.line(PaperLine(below, align=Align.CENTER))
             return
         data = b"{B" + content.replace("{", "{{").encode("ascii")
@@ -121,11 +174,10 @@ class _Pen:
         self._put(TXT_STYLE["align"]["left"])
 
     def cut(self) -> None:
-        # `feed=False` is `GS V B 0`, which itself feeds to the knife.
-        self._escpos.cut(feed=False)
+        self._put(CUT)
 
     def _text(self, text: str) -> None:
-        encoded, self._page = encode(text, self._page)
+        encoded, self._page = encode(text, self._page, self._model.pages)
         self._put(encoded)
 
     def _put(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from hardware.ports import Align, Cut, LinearCode, PrintRow, QrCode, Rule, TextLine
+from hardware.printer.bidi import is_rtl
 from hardware.printer.encode import clean, columns
 
 # Font A is 12 dots wide; 80 mm paper prints 576 dots, 58 mm paper 384.
@@ -19,12 +20,23 @@ WIDTH_OF_PAPER = {80: 48, 58: 32}
 
 
 class PaperLine(msgspec.Struct, frozen=True):
-    """One line as it stands on the paper, no wider than the paper."""
+    """One line as it stands on the paper, no wider than the paper.
+
+    `right` is what of `text` stands at the right edge. `is_rtl` says that the row's
+    left text reads from the right, also where this line of it begins in Latin.
+    """
 
     text: str
     strong: bool = False
     tall: bool = False
     align: Align = Align.LEFT
+    right: str = ""
+    is_rtl: bool = False
+
+    @property
+    def left(self) -> str:
+        """What stands at the left edge, with its indent."""
+        return self.text[: len(self.text) - len(self.right)].rstrip()
 
 
 Laid: TypeAlias = PaperLine | QrCode | LinearCode | Cut
@@ -35,8 +47,11 @@ def lay_out(rows: Iterable[PrintRow], width: int) -> Iterator[Laid]:
     for row in rows:
         match row:
             case TextLine():
-                for text in set_line(row.left, row.right, width):
-                    yield PaperLine(text, row.strong, row.tall, row.align)
+                reads_from_right = is_rtl(row.left)
+                for text, right in _set(row.left, row.right, width):
+                    yield PaperLine(
+                        text, row.strong, row.tall, row.align, right, reads_from_right
+                    )
             case Rule():
                 yield PaperLine("─" * width)
             case QrCode() | LinearCode() | Cut():
@@ -49,16 +64,7 @@ def set_line(left: str, right: str, width: int) -> Sequence[str]:
     Left text wraps beside the right column, so that amounts stand alone. Its
     leading spaces are an indent that the wrapped lines share.
     """
-    left, right = clean(left).rstrip(), clean(right).strip()
-    if not right:
-        return _wrap(left, width)
-    room = width - columns(right) - 1
-    if room < width // 2:
-        # So wide a right column would squeeze the left: it gets lines of its own.
-        above = _wrap(left, width) if left.strip() else []
-        return [*above, *(_push("", piece, width) for piece in _wrap(right, width))]
-    *above, last = _wrap(left, room)
-    return [*above, _push(last, right, width)]
+    return [text for text, _ in _set(left, right, width)]
 
 
 def as_text(rows: Iterable[PrintRow], width: int) -> str:
@@ -77,6 +83,21 @@ def as_text(rows: Iterable[PrintRow], width: int) -> str:
             case Cut():
                 lines.append("- " * (width // 2))
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _set(left: str, right: str, width: int) -> list[tuple[str, str]]:
+    """Return whole lines, each with what of it stands at the right edge."""
+    left, right = clean(left).rstrip(), clean(right).strip()
+    if not right:
+        return [(text, "") for text in _wrap(left, width)]
+    room = width - columns(right) - 1
+    if room < width // 2:
+        # So wide a right column would squeeze the left: it gets lines of its own.
+        above = _wrap(left, width) if left.strip() else []
+        last = [(_push("", piece, width), piece) for piece in _wrap(right, width)]
+        return [*((text, "") for text in above), *last]
+    *above, beside = _wrap(left, room)
+    return [*((text, "") for text in above), (_push(beside, right, width), right)]
 
 
 def _push(left: str, right: str, width: int) -> str:

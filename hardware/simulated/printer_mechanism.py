@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 BUFFER_PIECES = 400
 # `DLE DC4 8`'s answer: the buffer is clear.
 BUFFER_CLEARED = b"\x37\x25\x00"
+# What `GS I` is answered.
+IDENTITY = {65: b"1.0", 66: b"Stillopen", 67: b"simulated printer"}
 
 
 class SimulatedPrinter:
@@ -34,7 +36,9 @@ class SimulatedPrinter:
     One lock guards everything; the head runs on a thread of its own.
     """
 
-    def __init__(self, out: Path, width_mm: int = 80) -> None:
+    def __init__(
+        self, out: Path, width_mm: int = 80, *, pushes_status: bool = True
+    ) -> None:
         self._out = out
         self._paper = Paper(width_mm)
         self._change = threading.Condition()
@@ -46,6 +50,11 @@ class SimulatedPrinter:
         self._lines_printed = 0
         self._is_cover_open = False
         self._is_paper_low = False
+        self._is_knife_jammed = False
+        self._will_jam = False
+        self._pushes_status = pushes_status
+        # Who is told by itself, and what they were last told.
+        self._told: dict[Callable[[bytes], None], bytes] = {}
         self._is_silent = False
         self._is_unplugged = False
         self._line_seconds = 0.0
@@ -67,6 +76,8 @@ class SimulatedPrinter:
             "paper_in": self.paper_in,
             "open_cover": self.open_cover,
             "close_cover": self.close_cover,
+            "jam_knife": self.jam_knife,
+            "free_knife": self.free_knife,
             "silence": self.silence,
             "speak": self.speak,
             "slow": self.slow,
@@ -87,7 +98,10 @@ class SimulatedPrinter:
         self._set("_is_paper_low", True)
 
     def paper_in(self) -> None:
-        """Put a new roll in."""
+        """Put a new roll in; what hung out of the old one is torn off."""
+        with self._change:
+            if not self._paper.is_blank:
+                self._off.append((self._paper.tear_off(), "torn"))
         self._set("_is_paper_low", False)
         self._set("_lines_left", None)
 
@@ -98,6 +112,19 @@ class SimulatedPrinter:
     def close_cover(self) -> None:
         """Close the cover; the head goes on with what is buffered."""
         self._set("_is_cover_open", False)
+
+    def jam_knife(self) -> None:
+        """Let the next cut jam."""
+        self._set("_will_jam", True)
+
+    def free_knife(self) -> None:
+        """Free the knife and switch the printer off and on."""
+        with self._change:
+            self._forget()
+            self._told.clear()
+            self._paper.reset()
+        self._set("_will_jam", False)
+        self._set("_is_knife_jammed", False)
 
     def silence(self) -> None:
         """Neither take bytes nor answer, with the link up."""
@@ -177,6 +204,11 @@ class SimulatedPrinter:
                 self._buffer.append((piece, answer))
             self._change.notify_all()
 
+    def hang_up(self, answer: Callable[[bytes], None]) -> None:
+        """Tell this link nothing more."""
+        with self._change:
+            self._told.pop(answer, None)
+
     def answer_now(self, request: bytes) -> bytes:
         """Return the answer to a real-time request, empty when there is none."""
         with self._change:
@@ -199,30 +231,56 @@ class SimulatedPrinter:
         """Block until someone switches it off."""
         self._head.join()
 
+    @property
+    def _is_offline(self) -> bool:
+        return self._lines_left == 0 or self._is_cover_open or self._is_knife_jammed
+
     def _status(self, question: int) -> int:
         is_out = self._lines_left == 0
         match question:
             case 1:
-                return 0x12 | 0x08 * (is_out or self._is_cover_open)
+                return 0x12 | 0x08 * self._is_offline
             case 2:
-                return 0x12 | 0x04 * self._is_cover_open | 0x20 * is_out
+                jam = 0x40 * self._is_knife_jammed
+                return 0x12 | 0x04 * self._is_cover_open | 0x20 * is_out | jam
+            case 3:
+                return 0x12 | 0x08 * self._is_knife_jammed
             case 4:
                 low = is_out or self._is_paper_low
                 return 0x12 | 0x0C * low | 0x60 * is_out
             case _:
                 return 0x12
 
+    def _four_bytes(self) -> bytes:
+        is_out = self._lines_left == 0
+        return bytes(
+            (
+                0x10 | 0x08 * self._is_offline | 0x20 * self._is_cover_open,
+                0x08 * self._is_knife_jammed,
+                0x03 * (is_out or self._is_paper_low) | 0x0C * is_out,
+                0x0F,
+            )
+        )
+
+    def _push(self) -> None:
+        """Tell the changed status to whom it is told."""
+        if self._is_silent or self._is_unplugged:
+            return
+        now = self._four_bytes()
+        for tell, before in self._told.items():
+            if before != now:
+                self._told[tell] = now
+                tell(now)
+
     def _forget(self) -> None:
         self._buffer.clear()
         self._parser = Parser()
-        if not self._paper.is_blank:
-            self._off.append((self._paper.tear_off(), "torn"))
-        self._paper.reset()
         self._change.notify_all()
 
     def _set(self, name: str, value: object) -> None:
         with self._change:
             setattr(self, name, value)
+            self._push()
             self._change.notify_all()
 
     # The head.
@@ -243,8 +301,7 @@ class SimulatedPrinter:
                 self._keep(piece, end)
 
     def _can_print(self) -> bool:
-        is_able = not self._is_cover_open and self._lines_left != 0
-        return bool(self._buffer) and is_able
+        return bool(self._buffer) and not self._is_offline
 
     def _print_next(self) -> None:
         piece, answer = self._buffer[0]
@@ -257,11 +314,28 @@ class SimulatedPrinter:
             self._lines_printed += 1
             if self._lines_left is not None:
                 self._lines_left -= 1
+                self._push()
         self._buffer.popleft()
         self._change.notify_all()
         match piece:
             case Command("GS V" | "ESC i" | "ESC m"):
-                self._off.append((self._paper.tear_off(), "cut"))
+                if self._will_jam:
+                    self._is_knife_jammed = True
+                    self._push()
+                elif not self._paper.is_blank:
+                    self._off.append((self._paper.tear_off(), "cut"))
+            case Command("GS a", arguments):
+                self._told.pop(answer, None)
+                if self._pushes_status and arguments[0] and not self._is_silent:
+                    self._told[answer] = self._four_bytes()
+                    answer(self._four_bytes())
+            case Command("GS I", arguments):
+                if not self._is_silent:
+                    answer(b"_" + IDENTITY.get(arguments[0], b"") + b"\0")
+            case Command("ESC @"):
+                # Epson on `GS a`: it holds until `ESC @`.
+                self._told.pop(answer, None)
+                self._paper.reset()
             case Command("GS r"):
                 if not self._is_silent:
                     answer(bytes([0x03 * self._is_paper_low]))

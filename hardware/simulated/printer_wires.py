@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import tty
@@ -73,6 +74,7 @@ class TcpWire:
 
         with link:
             _converse(self._printer, lambda: link.recv(256), answer)
+        self._printer.hang_up(answer)
         self._links.discard(link)
 
     def _start(self, run: Callable[[], None]) -> None:
@@ -95,11 +97,14 @@ class PtyWire:
         return os.ttyname(self._theirs)
 
     def _serve(self) -> None:
-        _converse(
-            self._printer,
-            lambda: os.read(self._ours, 256),
-            self._answer,
-        )
+        # A serial cable that is out loses bytes, and neither end is told.
+        while self._printer.wait_until(unplugged=False):
+            _converse(self._printer, lambda: os.read(self._ours, 256), self._answer)
+            self._printer.hang_up(self._answer)
+            while self._printer.is_unplugged:
+                lost, _, _ = select.select([self._ours], [], [], 0.02)
+                if lost:
+                    os.read(self._ours, 4096)
 
     def _answer(self, data: bytes) -> None:
         os.write(self._ours, data)

@@ -17,6 +17,7 @@ from PIL import Image
 from receipts import CODE, LINK, RECEIPT
 
 from hardware.ports import Cut, DeviceState, Health, PrinterTrouble, TextLine
+from hardware.printer.compose import Model
 from hardware.printer.escpos_printer import EscposPrinter
 from hardware.printer.wires import FileWire, NetworkWire, SerialWire, Wire
 from hardware.registry import build
@@ -59,7 +60,7 @@ def connect(request, paper):
 def driver(connect: Callable[[], Wire], finish_seconds: float = SECONDS):
     return EscposPrinter(
         connect,
-        48,
+        Model(48),
         watch_seconds=0.05,
         answer_seconds=0.5,
         finish_seconds=finish_seconds,
@@ -77,7 +78,7 @@ def printer(connect):
 def states(printer):
     told: queue.SimpleQueue[DeviceState] = queue.SimpleQueue()
     printer.open(told.put)
-    assert told.get(timeout=SECONDS) == DeviceState(Health.READY)
+    assert told.get(timeout=SECONDS).health is Health.READY
     return told
 
 
@@ -147,9 +148,9 @@ def test_paper_that_ends_within_a_receipt_is_told_and_the_rest_never_appears(
     paper.paper_out(after_lines=4)
     with pytest.raises(PrinterTrouble, match="paper out"):
         printer.print(LINES)
+    paper.paper_in()
     assert paper.wait_for_receipts(1)
     assert paper.receipts()[0]["end"] == "torn"
-    paper.paper_in()
     printer.print([TextLine("COPY"), *LINES])
     torn, copy = paper.receipts()
     assert torn["text"].splitlines() == [f"line {n}" for n in range(4)]

@@ -10,7 +10,7 @@ import pytest
 from played import RULES
 
 from hardware.ports import Scan
-from hardware.printer.compose import compose
+from hardware.printer.compose import Model, compose
 from hardware.printer.layout import WIDTH_OF_PAPER
 from kiosk.backoffice.receipt_page import receipt as receipt_page
 from kiosk.clock import RandomIds
@@ -219,7 +219,7 @@ def test_any_name_in_a_csv_is_sold_shown_and_printed_without_harm(opened, name):
     # On paper: the same commands as for any other name, and one cut.
     sale = sold(shop)
     rows = Composer(("Shop",), "lane-1", "Europe/Berlin").receipt(sale, False)
-    data = compose(rows, WIDTH_OF_PAPER[80])
+    data = compose(rows, Model(WIDTH_OF_PAPER[80]))
     for command in (b"\x1b[31m", b"\x07", b"\x10\x14"):
         assert command not in data
     assert data.count(b"\x1dV") == 1

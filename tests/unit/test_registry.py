@@ -68,7 +68,7 @@ def test_what_a_lane_may_lack_keeps_its_port_all_the_same(device, driver):
             "printer",
             {"driver": "escpos_network", "host": "p", "prot": 1},
             "devices.printer.prot: the driver 'escpos_network' has no such option;"
-            " it has: host, port, width_mm",
+            " it has: width_mm",
         ),
         (
             "printer",
