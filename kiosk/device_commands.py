@@ -109,7 +109,7 @@ def try_out(
         return
     with _alone(loaded) as is_alone:
         _require_alone(is_alone)
-        device = registry.build(name, options)
+        device = _built(name, options)
         try:
             for line in exercise(name, device, time.sleep):
                 typer.echo(line)
@@ -138,7 +138,7 @@ def commission(
     with _alone(loaded) as is_alone:
         _require_alone(is_alone)
         options = loaded.all_devices()["terminal"]
-        terminal = registry.build("terminal", options)
+        terminal = _built("terminal", options)
         terminal.open(lambda state: None)
         folder = loaded.state / "documents"
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,6 +169,14 @@ def _settings(path: Path) -> Settings:
     try:
         return load(path)
     except ConfigError as error:
+        _fail(str(error))
+        raise
+
+
+def _built(name: str, options: dict[str, Any]) -> Any:
+    try:
+        return registry.build(name, options)
+    except registry.DeviceConfigError as error:
         _fail(str(error))
         raise
 

@@ -128,10 +128,14 @@ class LaneProgram:
             begin_day=self._begin_day,
         )
         self.timers = Timers(self.runner.post)
-        self.devices = {
-            name: registry.build(name, options, self._known_labels())
-            for name, options in settings.all_devices().items()
-        }
+        try:
+            self.devices = {
+                name: registry.build(name, options, self._known_labels())
+                for name, options in settings.all_devices().items()
+            }
+        except registry.DeviceConfigError as error:
+            # A file that an option names: its shape was looked at before.
+            raise ConfigError(str(error)) from error
         self._roster: Roster | None = None
         self._was_online: bool | None = None
         self._acknowledged = 0

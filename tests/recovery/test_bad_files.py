@@ -39,6 +39,21 @@ def refused(shop, run_kiosk):
 # -- what people write -------------------------------------------------------
 
 
+def test_a_secrets_file_that_is_not_there_is_named(shop, refused, run_kiosk):
+    told = shop.settings.read_text()
+    begin = told.index("[devices.terminal]")
+    missing = shop.folder / "no-such-file"
+    told = f'{told[:begin]}[devices.terminal]\ndriver = "zvt_tcp"\nhost = "127.0.0.1"\n'
+    shop.settings.write_text(f'{told}password_file = "{missing}"\n')
+    words = refused(CONFIGURATION)
+    assert f"devices.terminal.password_file: {missing}" in words
+    for command in (("test", "terminal"), ("commission", "terminal")):
+        ended = run_kiosk("devices", *command, "--settings", str(shop.settings))
+        assert ended.returncode == CONFIGURATION
+        assert "devices.terminal.password_file" in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
 def test_an_unknown_setting_is_named_with_its_file(shop, refused):
     shop.configure(top='catalogue = "x"')
     words = refused(CONFIGURATION)
