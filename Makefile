@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance fuzz check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz image image-lock check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -53,6 +53,17 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for less)
 	.venv/bin/pip -q install --disable-pip-version-check --only-binary :all: 'atheris>=3,<4' || echo "No atheris here: seeded mutations instead"
 	@set -e; for target in $(FUZZED); do PYTHONPATH=. .venv/bin/python tests/support/codec_fuzz.py $$target --seconds $(FUZZ_SECONDS); done
+
+image: setup var/image/tools/ready ## Build the appliance's disk image (as root; see image-build/README.md)
+	.venv/bin/python image-build/build.py image
+
+image-lock: setup ## Lock the newest Debian packages for the image
+	.venv/bin/python image-build/build.py lock
+
+var/image/tools/ready: image-build/tools-python.txt
+	@$(PYTHON) -m venv var/image/tools
+	var/image/tools/bin/pip -q install --disable-pip-version-check -r $<
+	@touch $@
 
 check: setup ## ruff, format, mypy --strict
 	.venv/bin/ruff check .
