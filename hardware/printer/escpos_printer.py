@@ -151,7 +151,7 @@ class EscposPrinter:
         status = self._ask(wire)
         if status is None:
             raise OSError("printer does not answer")
-        self._tell(self._state(status))
+        self._report(status)
         if status.trouble:
             raise PrinterTrouble(status.trouble)
 
@@ -215,6 +215,11 @@ class EscposPrinter:
             return DeviceState(Health.READY, self._identity)
         return state
 
+    def _report(self, status: PrinterStatus) -> None:
+        """Tell what was heard; that all is well only with who it is, once."""
+        if status.trouble or self._identity is not None:
+            self._tell(self._state(status))
+
     def _ask_who(self, wire: Wire) -> str:
         """Return maker, model and firmware, or nothing from a printer without `GS I`."""
         self._words.clear()
@@ -250,7 +255,7 @@ class EscposPrinter:
                     self._heard_in_order = True
                 case Pushed(status):
                     self._has_pushed = True
-                    self._tell(self._state(status))
+                    self._report(status)
                 case Words(text):
                     self._words.append(text)
         return bytes(asked)

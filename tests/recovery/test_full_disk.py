@@ -91,6 +91,9 @@ def test_a_sale_in_hand_is_finished_when_the_disk_fills_up(disk):
     shop = disk.shop
     shop.open(*shop.LIST)
     shop.until_shown("Paying", "waiting_for_card")
+    # Each device has told how it is: nothing is written any more until the card comes.
+    told = "after append DeviceChanged 4"
+    shop.until(lambda: told in shop.steps(), "report of the last device")
     disk.fill()
     # The lane gives up its reserve for this shopper.
     shop.until_gone(shop.state / "ballast")
