@@ -151,7 +151,7 @@ class EscposPrinter:
         status = self._ask(wire)
         if status is None:
             raise OSError("printer does not answer")
-        self._report(status)
+        self._tell_status(status)
         if status.trouble:
             raise PrinterTrouble(status.trouble)
 
@@ -209,16 +209,17 @@ class EscposPrinter:
             return DeviceState(Health.ABSENT, "printer does not answer")
         return self._state(status)
 
+    def _tell_status(self, status: PrinterStatus) -> None:
+        state = self._state(status)
+        # The first time, READY is told when the printer was asked who it is.
+        if state.health is not Health.READY or self._identity is not None:
+            self._tell(state)
+
     def _state(self, status: PrinterStatus) -> DeviceState:
         state = status.state
         if state.health is Health.READY and self._identity:
             return DeviceState(Health.READY, self._identity)
         return state
-
-    def _report(self, status: PrinterStatus) -> None:
-        """Tell what was heard; that all is well only with who it is, once."""
-        if status.trouble or self._identity is not None:
-            self._tell(self._state(status))
 
     def _ask_who(self, wire: Wire) -> str:
         """Return maker, model and firmware, or nothing from a printer without `GS I`."""
@@ -255,7 +256,7 @@ class EscposPrinter:
                     self._heard_in_order = True
                 case Pushed(status):
                     self._has_pushed = True
-                    self._report(status)
+                    self._tell_status(status)
                 case Words(text):
                     self._words.append(text)
         return bytes(asked)

@@ -7,6 +7,7 @@ measured is what is printed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeAlias
 
 import msgspec
@@ -124,9 +125,22 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _pieces(word: str, width: int) -> list[str]:
+    """Cut a word: between Chinese characters, and within Latin only if it must be."""
     pieces = [""]
-    for character in word:
-        if columns(pieces[-1] + character) > width:
+    for unit in _units(word):
+        if pieces[-1] and columns(pieces[-1] + unit) > width >= columns(unit):
             pieces.append("")
-        pieces[-1] += character
+        for character in unit:
+            if columns(pieces[-1] + character) > width:
+                pieces.append("")
+            pieces[-1] += character
     return pieces
+
+
+def _units(word: str) -> Iterator[str]:
+    """Yield each wide character by itself, and what stands between them whole."""
+    for is_wide, characters in groupby(word, lambda c: columns(c) == 2):
+        if is_wide:
+            yield from characters
+        else:
+            yield "".join(characters)

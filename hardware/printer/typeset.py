@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 DOTS_PER_CELL = 12
 # As the printer's own lines are: letters of 24 dots in a line of 30.
 LINE_DOTS = 30
-CELL_HEIGHT_DOTS = 24
 BASELINE_DOTS = 22
 # Drawn so much larger and made smaller: a printer knows no grey.
 FINER = 2
@@ -46,7 +45,7 @@ def draw(
         return None
     high = 2 if line.tall else 1
     whole = width * DOTS_PER_CELL
-    band = Image.new("1", (whole, LINE_DOTS + CELL_HEIGHT_DOTS * (high - 1)), 0)
+    band = Image.new("1", (whole, LINE_DOTS * high), 0)
     right_room = columns(right) * DOTS_PER_CELL
     left_room = whole - right_room - (DOTS_PER_CELL if right else 0)
     text = left.lstrip(" ")
@@ -95,6 +94,7 @@ class _Drawn:
         for piece in pieces:
             ink.paste(piece, (left, 0))
             left += piece.width
+        ink = _in_line(ink, LINE_DOTS * FINER * high)
         wide = max(1, min(-(-ink.width // (FINER * high)), room - strong))
         small = ink.resize((wide, ink.height // FINER), Image.Resampling.BOX)
         dots = small.point(lambda grey: 255 * (grey >= DARK))
@@ -123,13 +123,22 @@ def _piece(text: str, font: Font, is_rtl: bool, high: int) -> Image.Image:
     face = opened(font, times)
     direction = "rtl" if is_rtl else "ltr"
     wide = max(1, round(face.getlength(text, direction=direction)))
-    tall = (LINE_DOTS + CELL_HEIGHT_DOTS * (high - 1)) * FINER
-    piece = Image.new("L", (wide, tall), 0)
-    baseline = tall - (LINE_DOTS - BASELINE_DOTS) * times + (high - 1) * 3 * FINER
+    # A line of room above and below for marks upon marks.
+    piece = Image.new("L", (wide, 3 * LINE_DOTS * times), 0)
+    baseline = (LINE_DOTS + BASELINE_DOTS) * times
     ImageDraw.Draw(piece).text(
         (0, baseline), text, 255, face, anchor="ls", direction=direction
     )
     return piece
+
+
+def _in_line(ink: Image.Image, height: int) -> Image.Image:
+    """Return the middle third, moved or made lower so that it holds all of the ink."""
+    _, top, _, bottom = ink.getbbox() or (0, height, 0, height)
+    if bottom - top > height:
+        return ink.crop((0, top, ink.width, bottom)).resize((ink.width, height))
+    start = min(max(height, bottom - height), top)
+    return ink.crop((0, start, ink.width, start + height))
 
 
 def _can_draw() -> bool:

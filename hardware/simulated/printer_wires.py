@@ -103,7 +103,7 @@ class PtyWire:
             self._printer.hang_up(self._answer)
             while self._printer.is_unplugged:
                 lost, _, _ = select.select([self._ours], [], [], 0.02)
-                if lost:
+                if lost and self._printer.is_unplugged:
                     os.read(self._ours, 4096)
 
     def _answer(self, data: bytes) -> None:

@@ -23,7 +23,13 @@ import msgspec
 from hardware.input_device import events
 from hardware.keypad.keys import USUAL_CODES, KeypadKeys
 from hardware.ports import Attempt, Outcome, Watermark
-from hardware.printer.status import is_real_time_answer, read_status
+from hardware.printer.status import (
+    LONGEST_WORDS,
+    Answers,
+    Words,
+    is_real_time_answer,
+    read_status,
+)
 from hardware.scale import mettler_8217_codec
 from hardware.scanner.framing import Rest, frame
 from hardware.scanner.hid_codec import HidKeys
@@ -101,6 +107,13 @@ def escpos(data: bytes) -> None:
     read_status(dict(zip(range(1, 5), data, strict=False)))
     for byte in data:
         is_real_time_answer(byte)
+    answers = Answers()
+    for place in range(0, len(data), 7):
+        for answer in answers.feed(data[place : place + 7]):
+            if isinstance(answer, Words):
+                assert len(answer.text) <= LONGEST_WORDS
+                assert answer.text.isprintable()
+    assert len(answers._begun) <= LONGEST_WORDS + 1
     parser = Parser()
     for place in range(0, len(data), 5):
         parser.feed(data[place : place + 5])

@@ -36,10 +36,19 @@ class FakePrinter:
         self.paper = paper
         self.serial = serial
         self.interface = interface
-        self.is_plugged = True
+        self._is_plugged = True
         self.is_claimed_by_kernel = True
         self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._held = b""
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether its plug is in, at both ends."""
+        return self._is_plugged and not (self.paper and self.paper.is_unplugged)
+
+    @is_plugged.setter
+    def is_plugged(self, is_in: bool) -> None:
+        self._is_plugged = is_in
 
     def take(self, data: bytes) -> None:
         assert self.paper is not None

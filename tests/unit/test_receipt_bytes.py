@@ -15,7 +15,12 @@ from hardware.printer.compose import Model, compose
 from hardware.printer.encode import CODE_PAGES, ZERO_WIDTH, clean, columns, encode
 from hardware.printer.layout import PaperLine, as_text, lay_out, set_line
 from hardware.printer.status import (
+    Answers,
+    InOrder,
     PrinterStatus,
+    Pushed,
+    RealTime,
+    Words,
     is_in_order_answer,
     is_real_time_answer,
     read_status,
@@ -261,3 +266,45 @@ def test_bars_carry_a_check_and_their_text():
     bars, text = modules(b"{BA{{1")
     assert text == "A{1"
     assert len(bars) == 11 * (1 + 3 + 1) + 13
+
+
+# -- what printers say --------------------------------------------------------
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_any_bytes_of_a_printer_are_read_alike_however_they_are_cut(data, cut):
+    answers, whole = Answers(), Answers().feed(data)
+    assert answers.feed(data[:cut]) + answers.feed(data[cut:]) == whole
+
+
+@given(
+    st.lists(st.sampled_from([b"\x12", b"\x18\x00\x0f\x0f", b"_TM-T88\x00", b"\x03"]))
+)
+def test_each_answer_is_known_by_its_kind_among_the_others(sent):
+    kinds = {18: RealTime, 24: Pushed, 95: Words, 3: InOrder}
+    heard = Answers().feed(b"".join(sent))
+    assert [type(answer) for answer in heard] == [kinds[one[0]] for one in sent]
+
+
+@pytest.mark.parametrize(
+    ("four", "words"),
+    [
+        (b"\x10\x00\x00\x0f", ""),
+        (b"\x38\x00\x00\x0f", "cover open"),
+        (b"\x18\x00\x0f\x0f", "paper out"),
+        (b"\x18\x08\x00\x0f", "cutter jam"),
+        (b"\x18\x20\x00\x0f", "printer reports an error that needs service"),
+        (b"\x18\x00\x00\x0f", "printer offline"),
+        (b"\x10\x00\x03\x0f", "paper low"),
+    ],
+)
+def test_pushed_bytes_are_told_in_words(four, words):
+    (pushed,) = Answers().feed(four)
+    assert isinstance(pushed, Pushed)
+    assert pushed.status.state.detail == words
+
+
+def test_noise_without_end_is_not_kept():
+    answers = Answers()
+    assert answers.feed(b"_" + b"x" * 10_000) == []
+    assert answers.feed(b"\x12") == [RealTime(0x12)]
