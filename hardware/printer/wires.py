@@ -100,6 +100,7 @@ class SerialWire:
             if time.monotonic() > until:
                 self._line.reset_output_buffer()
                 break
+            # The kernel tells nobody when its buffer has drained.
             time.sleep(0.01)
         self._line.close()
 

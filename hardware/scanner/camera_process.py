@@ -53,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 break
             except SourceLost as error:
                 _tell(lane, NoPicture(str(error)[:500]))
+            # A camera that comes back announces itself to nobody.
             time.sleep(LOOK_AGAIN_SECONDS)
         while True:
+            # Said again and again: the first to find the lane gone ends the process.
             _tell(lane, NoPicture("the pictures have ended"))
             time.sleep(LOOK_AGAIN_SECONDS)
     except (BrokenPipeError, ConnectionResetError, TimeoutError):
@@ -76,6 +78,7 @@ def _look(
             if now < due:
                 continue
         elif now < due:
+            # Files are played at the pace of a camera.
             time.sleep(due - now)
         due = max(due + pause, now)
         codes = tuple(decode(grey, LIVE_SECONDS))

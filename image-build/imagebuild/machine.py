@@ -69,6 +69,7 @@ class Machine:
             except OSError:
                 if time.monotonic() > until or self._process.poll() is not None:
                     raise
+                # QEMU makes its socket some time after it started, and says nothing.
                 time.sleep(0.05)
         self._reader = link.makefile("r")
         self._reader.readline()

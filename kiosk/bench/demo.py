@@ -223,6 +223,7 @@ class Day:
             result = books.compare(journal, office_db, ledger)
             if not result.faults or time.monotonic() > deadline:
                 break
+            # The messenger and the office are other processes: their books are read.
             time.sleep(0.2)
         if result.sales != 6:
             fault = f"{result.sales} sales were made, not 6"
@@ -314,6 +315,7 @@ class Day:
                 raise DemoFailed(
                     f"no button {name!r} on the screen; there are: {there}"
                 )
+            # The screen is another process: it is looked at, as a person would.
             time.sleep(0.05)
 
     def _tap_until(self, name: str, what: str, is_so: Callable[[Seen], bool]) -> Seen:
@@ -329,6 +331,7 @@ class Day:
                 seen = self.shop.window.state()
                 if is_so(seen):
                     return seen
+                # As above: looked at until it changes.
                 time.sleep(0.05)
         raise DemoFailed(f"tapped {name!r} in vain; waited for: {what}")
 
@@ -343,6 +346,7 @@ class Day:
                     f"waited in vain for: {what}; the lane is {seen.mode}"
                     f" over {seen.under} at entry {seen.seq}"
                 )
+            # The screen is another process: it is looked at, as a person would.
             time.sleep(0.05)
 
     def _lines(self, seen: Seen | None = None) -> int:

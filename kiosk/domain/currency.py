@@ -1,6 +1,6 @@
 """Currencies as ISO 4217 numbers them, for labels that carry a price (AI 393n).
 
-Codes and minor digits only; names and signs are Babel's business.
+Codes and minor digits only (XXX is ISO's own code for no currency); names and signs are Babel's business.
 """
 
 from __future__ import annotations
