@@ -29,7 +29,7 @@ ANSIBLE = Stage(
 )
 FINAL = Stage("final", partial(root.finalize, ANSIBLE), [ANSIBLE, "1"])
 ROOT = Stage("root", partial(verity.root, FINAL, EPOCH), [FINAL, EPOCH])
-TOOLS = Stage("tools-unpacked", verity.tools, [verity.TOOLS_LIST])
+TOOLS = Stage("tools-unpacked", packages.tools, [packages.TOOLS_LOCK])
 UKI = Stage(
     "uki",
     partial(verity.uki, TOOLS, FINAL, ROOT),

@@ -1,6 +1,7 @@
 """Debian packages of the image: named once, locked by hash, kept in a local pool.
 
-`root.list` names what is wanted; `lock/root.lock` says exactly which files that is:
+`root.list` names what is wanted (`name/suite` where it is not the release's own);
+`lock/root.lock` says exactly which files that is:
 name, version, architecture, SHA-256, size and place in the archive, a line each. The
 archive's address comes from this machine's own apt and is written nowhere.
 """
@@ -20,8 +21,12 @@ from urllib3.util.retry import Retry
 from imagebuild.stage import CACHE, PROJECT, BuildError, run, say
 
 SUITE = "trixie"
+# Newer than the release: only what `root.list` asks of it by name.
+_BACKPORTS = f"{SUITE}-backports"
 LIST = PROJECT / "image-build" / "root.list"
 LOCK = PROJECT / "image-build" / "lock" / "root.lock"
+TOOLS_LIST = PROJECT / "image-build" / "tools.list"
+TOOLS_LOCK = PROJECT / "image-build" / "lock" / "tools.lock"
 POOL = CACHE / "pool"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _FILE = re.compile(r"^'\S+' (?P<name>[^_]+)_(?P<version>[^_]+)_\w+\.deb \d+ ", re.M)
@@ -32,10 +37,15 @@ _FIELDS = ("Package", "Version", "Architecture", "SHA256", "Size", "Filename")
 _DOWNLOADS = 4
 
 
-def wanted() -> list[str]:
-    """Return the names in `root.list`."""
-    lines = (line.split("#")[0].strip() for line in LIST.read_text().splitlines())
+def wanted(file: Path = LIST) -> list[str]:
+    """Return the names in a list, each with `/suite` where it has one."""
+    lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
     return [line for line in lines if line]
+
+
+def names() -> list[str]:
+    """Return the names in `root.list` alone."""
+    return [line.split("/")[0] for line in wanted()]
 
 
 def archive() -> str:
@@ -65,15 +75,18 @@ def apt_options() -> list[str]:
     ):
         (apt / folder).mkdir(parents=True, exist_ok=True)
     (apt / "var/lib/dpkg/status").touch()
-    source = f"deb [signed-by={_KEYRING}] {archive()} {SUITE} main\n"
-    (apt / "etc/apt/sources.list").write_text(source)
+    sources = "".join(
+        f"deb [signed-by={_KEYRING}] {archive()} {suite} main\n"
+        for suite in (SUITE, _BACKPORTS)
+    )
+    (apt / "etc/apt/sources.list").write_text(sources)
     options = ["-o", f"Dir={apt}", "-o", "APT::Architecture=amd64"]
     options += ["-o", f"Dir::State::status={apt}/var/lib/dpkg/status"]
     return options
 
 
 def lock() -> None:
-    """Resolve `root.list` anew against the archive of today, and write the lock."""
+    """Resolve the lists anew against the archive of today, and write the locks."""
     options = apt_options()
     run(["apt-get", *options, "-q", "update"])
     told = run(
@@ -88,28 +101,26 @@ def lock() -> None:
     ]
     if not named:
         raise BuildError("apt resolved nothing; see its words:\n" + told[-2000:])
+    _write(LOCK, options, named)
+    # What depends on them is not wanted: files are taken out, nothing is installed.
+    _write(TOOLS_LOCK, options, wanted(TOOLS_LIST))
+
+
+def _write(file: Path, options: list[str], named: list[str]) -> None:
     lines = set()
-    for stanza in run(["apt-cache", *options, "show", *named]).split("\n\n"):
+    shown = run(["apt-cache", *options, "show", "--no-all-versions", *named])
+    for stanza in shown.split("\n\n"):
         told_of = dict(_FIELD.findall(stanza))
         if told_of:
             lines.add(" ".join(told_of[field] for field in _FIELDS))
-    LOCK.parent.mkdir(exist_ok=True)
-    LOCK.write_text("\n".join(sorted(lines)) + "\n")
-    say(f"{len(lines)} packages are locked in {LOCK.relative_to(PROJECT)}")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(sorted(lines)) + "\n")
+    say(f"{len(lines)} packages are locked in {file.relative_to(PROJECT)}")
 
 
 def repository(folder: Path) -> None:
     """Make a Debian repository of exactly the locked files."""
-    lines = [line.split(" ") for line in LOCK.read_text().splitlines()]
-    POOL.mkdir(parents=True, exist_ok=True)
-    missing = [line for line in lines if not (POOL / line[3]).is_file()]
-    if missing:
-        size = sum(int(line[4]) for line in missing)
-        say(f"  {len(missing)} packages to fetch, {size / 1e6:.0f} MB")
-        base = archive().rstrip("/")
-        with ThreadPoolExecutor(_DOWNLOADS) as workers:
-            list(workers.map(lambda line: _fetch(base, line), missing))
-    for name, version, architecture, sha, *_ in lines:
+    for name, version, architecture, sha, *_ in fetched(LOCK):
         file = folder / f"{name}_{version.replace(':', '%3a')}_{architecture}.deb"
         os.link(POOL / sha, file)
     index = run(["apt-ftparchive", "packages", str(folder)])
@@ -119,6 +130,26 @@ def repository(folder: Path) -> None:
     options = [word for one in named for word in ("-o", one)]
     release = run(["apt-ftparchive", *options, "release", str(folder)])
     (folder / "Release").write_text(release)
+
+
+def tools(folder: Path) -> None:
+    """Unpack what the build takes from Debian and does not install."""
+    for line in fetched(TOOLS_LOCK):
+        run(["dpkg-deb", "-x", str(POOL / line[3]), str(folder / "root")])
+
+
+def fetched(file: Path) -> list[list[str]]:
+    """Return a lock's lines, each a list of its fields, with every file in the pool."""
+    lines = [line.split(" ") for line in file.read_text().splitlines()]
+    POOL.mkdir(parents=True, exist_ok=True)
+    missing = [line for line in lines if not (POOL / line[3]).is_file()]
+    if missing:
+        size = sum(int(line[4]) for line in missing)
+        say(f"  {len(missing)} packages to fetch, {size / 1e6:.0f} MB")
+        base = archive().rstrip("/")
+        with ThreadPoolExecutor(_DOWNLOADS) as workers:
+            list(workers.map(lambda line: _fetch(base, line), missing))
+    return lines
 
 
 def _fetch(base: str, line: list[str]) -> None:

@@ -56,7 +56,7 @@ def base(repository: Stage, folder: Path) -> None:
         [
             "mmdebstrap",
             "--variant=minbase",
-            f"--include={','.join(packages.wanted())}",
+            f"--include={','.join(packages.names())}",
             '--aptopt=APT::Install-Recommends "false"',
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/man/*",

@@ -10,11 +10,9 @@ import re
 import shutil
 from pathlib import Path
 
-from imagebuild import packages
 from imagebuild.root import TOOLS
-from imagebuild.stage import PROJECT, BuildError, Stage, run
+from imagebuild.stage import BuildError, Stage, run
 
-TOOLS_LIST = PROJECT / "image-build" / "tools.list"
 # Fixed: the hash of the root is to follow from the root alone.
 _UUID = "5ee1f0e5-7a11-4b0a-9d6e-000000000001"
 _SALT = "00" * 32
@@ -65,16 +63,6 @@ def root(final: Stage, epoch: str, folder: Path) -> None:
         raise BuildError("veritysetup told no root hash")
     (folder / "roothash").write_text(found[1])
     (folder / "offset").write_text(str(offset))
-
-
-def tools(folder: Path) -> None:
-    """Unpack what the build takes from Debian and does not install."""
-    names = [line.split("#")[0].strip() for line in TOOLS_LIST.read_text().splitlines()]
-    for name in filter(None, names):
-        run(["apt-get", *packages.apt_options(), "-q", "download", name], folder=folder)
-    for file in folder.glob("*.deb"):
-        run(["dpkg-deb", "-x", str(file), str(folder / "root")])
-        file.unlink()
 
 
 def uki(tools_stage: Stage, final: Stage, root_stage: Stage, folder: Path) -> None:
