@@ -45,6 +45,7 @@ from kiosk.domain.state import Closed, Idle, Lane
 from kiosk.effects import Devices, Effects
 from kiosk.health import DiskWatch, listener
 from kiosk.lookup import KnownLabels, PinVault, Resolver
+from kiosk.notify import Notifier
 from kiosk.opening import cannot_go_on, open_catalog, open_records
 from kiosk.receipt import Composer
 from kiosk.records import pins
@@ -453,6 +454,7 @@ def run(settings: Settings, bench: Path | None = None) -> None:
     program = LaneProgram(settings, lambda lane: app.show(lane))
     # Kivy opens its window on import, by the environment just prepared.
     screen = importlib.import_module("kiosk.ui.app")
+    notifier = Notifier(program.runner.busy_seconds)
     app = screen.LaneApp(
         environment.Panel(
             settings.panel.width_px,
@@ -462,6 +464,8 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         post=program.runner.post,
         catalog=open_catalog(settings),
         production=settings.production,
+        on_drawn=notifier.drawn,
+        on_second=notifier.second,
     )
     if bench is not None:
         window = importlib.import_module("kiosk.bench.window")

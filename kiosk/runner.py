@@ -116,6 +116,7 @@ class LaneRunner:
         self._begin_day = begin_day
         self._inbox: queue.SimpleQueue[Post | None] = queue.SimpleQueue()
         self._sales = 0
+        self._begun_ms: int | None = None
 
     @property
     def lane(self) -> Lane:
@@ -133,7 +134,14 @@ class LaneRunner:
     def run(self) -> None:
         """Handle what is posted, for as long as the lane is open."""
         while (item := self._inbox.get()) is not None:
+            self._begun_ms = self._clock.mono_ms()
             self.handle(item)
+            self._begun_ms = None
+
+    def busy_seconds(self) -> float:
+        """Return for how long one event has been in hand, from any thread; 0: none is."""
+        begun_ms = self._begun_ms
+        return 0.0 if begun_ms is None else (self._clock.mono_ms() - begun_ms) / 1000
 
     def start(self, release: str, last_entry_ms: int) -> None:
         """Say that the program began, and carry out what is still owed."""

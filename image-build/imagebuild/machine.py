@@ -18,6 +18,8 @@ from typing import Any
 from imagebuild.stage import run
 
 FIRMWARE = Path("/usr/share/OVMF")
+# QEMU 7.2 emulates AVX, and what Mesa's llvmpipe compiles for it ends in SIGSEGV.
+_CPU = "max,avx=off,avx2=off,f16c=off,fma=off"
 
 
 class Machine:
@@ -38,7 +40,7 @@ class Machine:
         self._process = subprocess.Popen(
             [
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
-                *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
+                *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
                 *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"),
                 *("-drive", f"if=pflash,format=raw,unit=1,file={variables}"),

@@ -20,6 +20,7 @@ from kivy.clock import Clock
 from kivy.config import Config
 from kivy.graphics import ClearBuffers, ClearColor, Fbo
 from kivy.input.motionevent import MotionEvent
+from msgspec.structs import replace
 from PIL import Image
 
 from hardware.ports import Viewfinder
@@ -94,9 +95,12 @@ class LaneApp(App):
         window = EventLoop.window
         window.clearcolor = rgba(THEME.background)
         window.bind(on_flip=self._flipped)
-        panel = (self.panel.width_px, self.panel.height_px)
-        if tuple(window.size) != panel:
-            log.warning("the window is %s, lane.toml says %s", window.size, panel)
+        width, height = window.size
+        if (width, height) != (self.panel.width_px, self.panel.height_px):
+            log.warning(
+                "the glass has %s x %s pixels: lane.toml is wrong", width, height
+            )
+            self.panel = replace(self.panel, width_px=width, height_px=height)
         self.screen = Screen(self.panel, self._tapped, self._now)
         self._draw()
         Clock.schedule_interval(self._second, 1.0)
