@@ -54,8 +54,9 @@ fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for 
 	.venv/bin/pip -q install --disable-pip-version-check --only-binary :all: 'atheris>=3,<4' || echo "No atheris here: seeded mutations instead"
 	@set -e; for target in $(FUZZED); do PYTHONPATH=. .venv/bin/python tests/support/codec_fuzz.py $$target --seconds $(FUZZ_SECONDS); done
 
+VARIANT ?= development
 image: setup var/image/tools/ready ## Build the appliance's disk image (as root; see image-build/README.md)
-	.venv/bin/python image-build/build.py image
+	.venv/bin/python image-build/build.py image --variant $(VARIANT)
 
 image-lock: setup ## Lock the newest Debian packages for the image
 	.venv/bin/python image-build/build.py lock

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from kiosk.device_commands import devices
+from kiosk.escrow import escrow
 from kiosk.records.commands import journal
 from kiosk.reporting import report
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(journal, name="journal")
 app.add_typer(report, name="report")
 app.add_typer(devices, name="devices")
+app.add_typer(escrow, name="escrow")
 
 
 SettingsFile = Annotated[

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagebuild import packages
+from imagebuild import packages, release
+from imagebuild.keys import Keys
+from imagebuild.release import Words
 from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, remove, run
 
 ANSIBLE = PROJECT / "ansible"
@@ -31,6 +33,9 @@ _NEEDED = {
     "sfdisk": "fdisk",
     "mformat": "mtools",
     "dpkg-deb": "dpkg",
+    "sbsign": "sbsigntool",
+    "cpio": "cpio",
+    "openssl": "openssl",
 }
 # What a kiosk never needs of Debian's packages.
 _PURGED = (
@@ -130,10 +135,11 @@ def ansible(base_stage: Stage, lane_stage: Stage, folder: Path) -> None:
                 )
 
 
-def finalize(ansible_stage: Stage, folder: Path) -> None:
+def finalize(ansible_stage: Stage, words: Words, keys: Keys, folder: Path) -> None:
     """Take out what no kiosk needs and what would differ from build to build."""
     root = folder / "root"
     run(["cp", "-a", "--reflink=auto", str(ansible_stage.folder / "root"), str(root)])
+    release.write(root, words, keys)
     with mounted(root):
         run(
             [
@@ -153,9 +159,11 @@ def finalize(ansible_stage: Stage, folder: Path) -> None:
             target.unlink()
     for left in (root / "boot").iterdir():
         left.unlink()
-    for name in ("machine-id", "resolv.conf"):
-        (root / "etc" / name).unlink(missing_ok=True)
-        (root / "etc" / name).touch()
+    (root / "etc/machine-id").unlink(missing_ok=True)
+    (root / "etc/machine-id").touch()
+    # A link cannot be made while a chroot uses the builder's names.
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").symlink_to("/run/systemd/resolve/stub-resolv.conf")
 
 
 @contextmanager

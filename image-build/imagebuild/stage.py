@@ -83,12 +83,17 @@ def run(
     *,
     log: Path | None = None,
     folder: Path | None = None,
+    told: str | None = None,
     **environment: str,
 ) -> str:
-    """Run a program to its end and return what it printed. Raises `BuildError`."""
+    """Run a program to its end and return what it printed. Raises `BuildError`.
+
+    `told` is what it reads.
+    """
     done = subprocess.run(
         command,
         capture_output=True,
+        input=told,
         text=True,
         cwd=folder,
         env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
@@ -96,8 +101,8 @@ def run(
     if log is not None:
         log.write_text(done.stdout + done.stderr)
     if done.returncode:
-        told = (done.stderr or done.stdout).strip().splitlines()[-15:]
-        raise BuildError(f"{' '.join(command[:4])} ...:\n  " + "\n  ".join(told))
+        words = (done.stderr or done.stdout).strip().splitlines()[-15:]
+        raise BuildError(f"{' '.join(command[:4])} ...:\n  " + "\n  ".join(words))
     return done.stdout
 
 

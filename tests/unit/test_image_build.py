@@ -76,7 +76,7 @@ def test_the_lock_names_each_file_by_its_hash_and_no_archive():
         assert architecture in ("amd64", "all")
         assert place.startswith("pool/")
     locked = {line.split(" ")[0] for line in lines}
-    assert set(packages.wanted()) <= locked
+    assert set(packages.names()) <= locked
 
 
 def test_the_lanes_packages_are_locked_without_an_address():
