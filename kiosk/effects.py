@@ -17,6 +17,7 @@ import msgspec
 
 from hardware import ports
 from kiosk.domain.effects import (
+    AnswerUpdater,
     Authorize,
     Beep,
     CallAttendant,
@@ -108,6 +109,7 @@ class Effects:
         check_pin: Callable[[str, str], bool],
         sound: Callable[[str], None],
         may_not_use: Callable[[str], str] = lambda terminal_id: "",
+        answer_updater: Callable[[str, str], None] = lambda asked, refusal: None,
         worker: Callable[[str], Jobs] = Worker,
         ticket: Callable[[], Ticket] = threading.Event,
     ) -> None:
@@ -119,6 +121,7 @@ class Effects:
         self._check_pin = check_pin
         self._sound = sound
         self._may_not_use = may_not_use
+        self._answer_updater = answer_updater
         self._ticket = ticket
         self._tickets: dict[str, Ticket] = {}
         self._at_terminal = worker("terminal")
@@ -178,6 +181,10 @@ class Effects:
                 self._at_power.give(self._devices.ups.order_shutdown)
             case Ignore(event=event):
                 log.info("ignored %s", event)
+            case AnswerUpdater(asked=asked, refusal=refusal):
+                if refusal:
+                    log.info("not closed for an update: %s", refusal)
+                self._answer_updater(asked, refusal)
             case CloseDay():
                 pass  # The runner's own: it begins the next journal file.
 

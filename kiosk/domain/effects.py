@@ -119,6 +119,13 @@ class CloseDay(_Shape, frozen=True):
     trading_day: str
 
 
+class AnswerUpdater(_Shape, frozen=True):
+    """Tell the updater whether the lane closed for it; `refusal` is empty if so."""
+
+    asked: str
+    refusal: str
+
+
 class Ignore(_Shape, frozen=True):
     """The event meant nothing here; it is journaled all the same."""
 
@@ -249,6 +256,7 @@ Command: TypeAlias = (
     | Beep
     | OrderShutdown
     | CloseDay
+    | AnswerUpdater
     | Ignore
 )
 Fact: TypeAlias = (

@@ -444,6 +444,14 @@ class DirectiveReceived(_Shape, frozen=True):
     asked: int = 0
 
 
+class UpdateAsked(_Shape, frozen=True):
+    """The updater wants to restart the machine into another release: may the lane
+    close for it? `asked` names the question, so that its answer finds back."""
+
+    release: str
+    asked: str = ""
+
+
 class StateCarried(_Shape, frozen=True):
     """The lane's whole state at a quiet moment, so that recovery and the next file
     begin here. `state` is the JSON of a `Lane`."""
@@ -510,5 +518,6 @@ Event: TypeAlias = (
     | RosterChanged
     | Restarted
     | DirectiveReceived
+    | UpdateAsked
     | StateCarried
 )

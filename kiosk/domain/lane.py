@@ -20,6 +20,7 @@ from kiosk.domain import (
     selling,
     settlement,
     settling,
+    updating,
 )
 from kiosk.domain.effects import (
     Alarm,
@@ -98,6 +99,7 @@ from kiosk.domain.events import (
     TimeLimitReached,
     TrainingEnded,
     TrainingStarted,
+    UpdateAsked,
     WeighingCancelled,
     WeightSettled,
 )
@@ -362,7 +364,7 @@ def _happen(turn: Turn, event: Event) -> None:
                 _time_is_up(turn, name, event)
         case DeviceChanged(device=device, health=health, cause=cause):
             turn.set(devices={**turn.lane.devices, device: health})
-            _look_again(turn)
+            turn.look_again()
             _act_on(turn, device, cause)
         case PowerChanged():
             power.power_changed(turn, event)
@@ -374,7 +376,7 @@ def _happen(turn: Turn, event: Event) -> None:
             turn.set(next_rules=rules)
             if turn.lane.rules is None:
                 turn.set(rules=rules)
-            _look_again(turn)
+            turn.look_again()
         case RosterChanged(version=version, attendants=attendants):
             if version >= turn.lane.roster_version:
                 turn.set(roster_version=version, roster=attendants)
@@ -384,6 +386,8 @@ def _happen(turn: Turn, event: Event) -> None:
             _restarted(turn, event)
         case DirectiveReceived():
             _directive(turn, event)
+        case UpdateAsked():
+            updating.asked(turn, event)
         case StateCarried():
             ignore(turn, event)
 
@@ -518,6 +522,8 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
         returning.undo_too_long(turn, name.removeprefix("undo:"))
         return
     match name, turn.lane.mode:
+        case "lease", _:
+            updating.lease_is_over(turn)
         case "settle", _:
             settlement.wanted(turn)
         case "preparing", _:
@@ -586,17 +592,6 @@ def _distrust_clock(turn: Turn, at_ms: int) -> None:
 # -- the lane itself ---------------------------------------------------------
 
 
-def _look_again(turn: Turn) -> None:
-    """A lane at rest opens or closes as its devices and rules have it."""
-    match turn.lane.mode:
-        case Idle():
-            turn.rest()
-        case Closed(cause=cause) if cause not in ("attendant", "starting", "day"):
-            turn.rest()
-        case _:
-            pass
-
-
 def _act_on(turn: Turn, device: str, cause: str) -> None:
     """Do something about what a device says is the matter with it."""
     match cause:
@@ -616,10 +611,10 @@ def _directive(turn: Turn, event: DirectiveReceived) -> None:
     match event.order:
         case "pause":
             turn.set(pause=event.directive_id)
-            _look_again(turn)
+            turn.look_again()
         case "resume":
             turn.set(pause="")
-            _look_again(turn)
+            turn.look_again()
         case "approve" | "refuse":
             waiting = intervention(turn.lane.mode)
             if waiting is None or waiting.asked != event.asked:
@@ -640,8 +635,9 @@ def _restarted(turn: Turn, event: Restarted) -> None:
     """Find the lane's place again after the program, or the machine, had stopped."""
     lane = turn.lane
     is_long = event.down_ms > turn.limits.resume_alone_seconds * 1000
-    # Whoever was signed on has gone; what runs on battery is told anew.
-    turn.set(power="mains", power_stage=0, timers={})
+    # Whoever was signed on has gone; what runs on battery is told anew; whatever
+    # update the lane had closed for was this start, or did not come.
+    turn.set(power="mains", power_stage=0, timers={}, lease="")
     if lane.settlement:
         # Whether it was run nobody knows: a second one is harmless (P11).
         turn.set(settlement=settlement.RUNNING)
@@ -766,7 +762,7 @@ def is_of_training(lane: Lane, event: Event) -> bool:
             | TenderConfirmed(attempt_id=attempt_id)
         ):
             return attempt_id in lane.mode.lane.ledger
-        case RulesChanged() | DirectiveReceived() | TerminalSettled():
+        case RulesChanged() | DirectiveReceived() | TerminalSettled() | UpdateAsked():
             return False
         case _:
             return True

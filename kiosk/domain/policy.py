@@ -51,6 +51,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     battery_suspend_seconds: float = 90
     # After a longer cut the shopper may be gone: only an attendant resumes.
     resume_alone_seconds: float = 180
+    # systemd waits 90 s for a unit that does not stop, then kills it: an update's
+    # restart that has not come after twice that does not come.
+    update_lease_seconds: float = 180
     # 5 wrong PINs lock an attendant for a minute, each further one doubles it.
     pin_tries: int = 5
     pin_lock_seconds: float = 60

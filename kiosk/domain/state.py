@@ -102,7 +102,8 @@ class Bagging(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Closed(msgspec.Struct, frozen=True, tag=True):
-    """Nothing is sold. `cause`: starting, attendant, office, trouble, battery, day."""
+    """Nothing is sold. `cause`: starting, attendant, office, trouble, battery, day,
+    update (`detail` is the release)."""
 
     cause: str
     detail: str = ""
@@ -289,7 +290,8 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     `power_stage`: 0 mains; 1 banner; 2 no new basket; 3 no new card; 4 suspend;
     5 low, shutting down. `is_host_away`: the terminal's latest word was that it
     cannot reach its host. `card_sum_minor` is what the terminal took since its last
-    end of day, by this journal. `settlement`: empty, running, waiting.
+    end of day, by this journal. `settlement`: empty, running, waiting. `lease` is the
+    release for which the lane closed, until the machine restarts into it.
     """
 
     seq: int = 0
@@ -325,6 +327,7 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     settle_failures: int = 0
     called: str = ""
     pause: str = ""
+    lease: str = ""
     is_training: bool = False
     # The open basket's prices, computed from its lines: never written anywhere.
     priced: Priced | None = None

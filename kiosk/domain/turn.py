@@ -41,11 +41,14 @@ from kiosk.domain.state import (
 )
 from kiosk.domain.tender import Stage
 
-# These run on whatever the screen shows: power, and what the terminal is asked.
-_LASTING = ("power_", "query:", "undo:", "checking", "settle", "bagging_")
+# These run on whatever the screen shows: power, what the terminal is asked, a lease.
+_LASTING = ("power_", "query:", "undo:", "checking", "settle", "bagging_", "lease")
 
 # The two waits of the bagging area: for what does not fit, and for what is missing.
 BAGGING_LOOK, BAGGING_WAIT = "bagging_look", "bagging_wait"
+
+# How long the lane stays closed for an update that does not come.
+LEASE = "lease"
 
 # So many ended attempts are remembered, to know a late answer when it comes.
 _ENDED_ATTEMPTS = 50
@@ -132,6 +135,16 @@ class Turn:
         )
         self.enter(resting_mode(self.lane))
 
+    def look_again(self) -> None:
+        """Let a lane at rest open or close, as its devices, rules and lease have it."""
+        match self.lane.mode:
+            case Idle():
+                self.rest()
+            case Closed(cause=cause) if cause not in ("attendant", "starting", "day"):
+                self.rest()
+            case _:
+                pass
+
     # -- the basket --------------------------------------------------------
 
     def price(self, basket: Basket) -> Priced:
@@ -157,6 +170,8 @@ def resting_mode(lane: Lane) -> Closed | Idle:
         return Closed("starting")
     if lane.power_stage >= 2:
         return Closed("battery")
+    if lane.lease:
+        return Closed("update", lane.lease)
     if lane.pause:
         return Closed("office", lane.pause)
     if device := trouble(lane):

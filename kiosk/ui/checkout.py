@@ -86,11 +86,17 @@ CLOSED: dict[str, tuple[str, str]] = {
         N("The mains power is off"),
         N("Please use another checkout, or ask a colleague."),
     ),
+    "update": (
+        N("Closed for a short update"),
+        N("Please use another checkout. This one opens again in a few minutes."),
+    ),
     "day": (
         N("This checkout is closed"),
         N("The day is done. Thank you for coming."),
     ),
 }
+
+CLOSED_ICONS = {"battery": "battery", "starting": "clock", "update": "clock"}
 
 DEVICES: dict[str, str] = {
     "disk": N("storage"),
@@ -336,7 +342,7 @@ def closed(scene: Scene, mode: Closed) -> View:
         t(title),
         text=t(text),
         detail=detail,
-        icon={"battery": "battery", "starting": "clock"}.get(mode.cause, "closed"),
+        icon=CLOSED_ICONS.get(mode.cause, "closed"),
         footer=scene.footer(
             help_topic="" if mode.cause == "starting" else "other",
             staff=mode.cause != "starting",

@@ -39,6 +39,7 @@ from kiosk.domain.state import (
 )
 from kiosk.domain.tax import TaxRules
 from kiosk.domain.tender import Attempt, OpenItem, Sale, Stage, Tender
+from kiosk.ui.checkout import CLOSED
 from kiosk.ui.local import Local, stocked
 from kiosk.ui.shopping import NOTICES
 
@@ -423,7 +424,7 @@ def _troubles(language: str) -> Iterator[tuple[str, Lane, Local]]:
     def at(mode: Mode) -> Lane:
         return lane(mode, language)
 
-    for cause in ("starting", "attendant", "office", "trouble", "battery", "day"):
+    for cause in CLOSED:
         detail = "terminal" if cause == "trouble" else ""
         yield f"closed_{cause}", at(Closed(cause, detail)), Local()
     kept = Suspended(704, BASKET, FIGURES, "power", NOON_MS)

@@ -179,6 +179,8 @@ class CheckedLane:
         assert not [
             e for e in resume(after) if isinstance(e, Authorize | PrepareTender)
         ]
+        if after.lease:
+            assert isinstance(core(after.mode), Closed), "sells during an update"
         if isinstance(after.mode, Idle | Closed):
             assert decode_state(encode_state(after)) == after
 

@@ -301,6 +301,7 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
         d(some_attendant),
         asked(d, lane),
     ),
+    e.UpdateAsked: lambda d, _: e.UpdateAsked(d(st.sampled_from(["1.2.3", "2.0.0"]))),
     e.StateCarried: lambda d, lane: e.StateCarried(
         encode_state(lane)
         if isinstance(lane.mode, Idle) and not lane.is_training
