@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from hardware import registry
 from hardware.ports import Camera, Recovery, Viewfinder
+from kiosk.answering import Answering
 from kiosk.asked import Asked, ResumeAsked
 from kiosk.clock import RandomIds, SystemClock
 from kiosk.domain import body as bodies
@@ -125,7 +126,7 @@ class LaneProgram:
             translate=self._translate,
             carry_out=lambda effect: self.effects.carry_out(effect),
             show=self._shown,
-            on_disk=lambda event: self.effects.on_disk(event),
+            on_disk=self._on_disk,
             begin_day=self._begin_day,
         )
         self.timers = Timers(self.runner.post)
@@ -137,6 +138,13 @@ class LaneProgram:
         except registry.DeviceConfigError as error:
             # A file that an option names: its shape was looked at before.
             raise ConfigError(str(error)) from error
+        self.answering = Answering(
+            RELEASE,
+            settings.state / "journal",
+            self.records.key.public,
+            self.runner.post,
+            lambda: self.runner.lane,
+        )
         self._roster: Roster | None = None
         self._was_online: bool | None = None
         self._acknowledged = 0
@@ -160,6 +168,7 @@ class LaneProgram:
             check_pin=self._check_pin,
             sound=self.devices["speaker"].play,
             may_not_use=self._may_not_use,
+            answer_updater=self.answering.lease_answered,
         )
         self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)
         self._socket: LaneSocket | None = None
@@ -236,6 +245,10 @@ class LaneProgram:
             log.error(
                 "the new catalogue was refused, the one before sells on: %s", error
             )
+
+    def _on_disk(self, event: Event) -> None:
+        self.effects.on_disk(event)
+        self.answering.heard(event)
 
     def _known_labels(self) -> KnownLabels:
         return KnownLabels(
@@ -322,17 +335,16 @@ class LaneProgram:
             " stop the lane and run `kiosk devices commission terminal`"
         )
 
-    # -- the back office -----------------------------------------------------
+    # -- the back office, and the updater ------------------------------------
 
     def _open_socket(self) -> None:
-        key = self._office_key
-        if key is not None and self.settings.sync.server_url:
-            self._socket = LaneSocket(
-                self.settings.state / "lane.sock",
-                self._hear,
-                lane_id=self.settings.lane_id,
-                server_key=key,
-            )
+        self._socket = LaneSocket(
+            self.settings.state / "lane.sock",
+            self._hear,
+            lane_id=self.settings.lane_id,
+            server_key=self._office_key,
+            on_question=self.answering.answer,
+        )
 
     def _hear(self, message: Message) -> None:
         """Take what sync brought. On the socket's thread."""
@@ -455,6 +467,15 @@ def run(settings: Settings, bench: Path | None = None) -> None:
     # Kivy opens its window on import, by the environment just prepared.
     screen = importlib.import_module("kiosk.ui.app")
     notifier = Notifier(program.runner.busy_seconds)
+
+    def drawn(seq: int) -> None:
+        notifier.drawn(seq)
+        program.answering.drawn(seq)
+
+    def second() -> None:
+        if notifier.second():
+            program.answering.beat()
+
     app = screen.LaneApp(
         environment.Panel(
             settings.panel.width_px,
@@ -464,8 +485,8 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         post=program.runner.post,
         catalog=open_catalog(settings),
         production=settings.production,
-        on_drawn=notifier.drawn,
-        on_second=notifier.second,
+        on_drawn=drawn,
+        on_second=second,
     )
     if bench is not None:
         window = importlib.import_module("kiosk.bench.window")

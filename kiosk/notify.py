@@ -38,8 +38,11 @@ class Notifier:
             self._is_ready = True
             self._say("READY=1")
 
-    def second(self) -> None:
-        """The frame loop turned: say so, unless the lane behind it is stuck."""
+    def second(self) -> bool:
+        """The frame loop turned: say so, unless the lane behind it is stuck.
+
+        Returns whether both live.
+        """
         busy = self._busy_seconds()
         if busy < STUCK_SECONDS:
             self._is_stuck = False
@@ -47,6 +50,7 @@ class Notifier:
         elif not self._is_stuck:
             self._is_stuck = True
             log.error("the lane has been busy for %.0f s with one event", busy)
+        return not self._is_stuck
 
     def _say(self, words: str) -> None:
         if not self._address:

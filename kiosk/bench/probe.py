@@ -112,9 +112,18 @@ def main() -> None:
 
     health.listener = partial(watch.listener, health.listener)
     Journal.append = append  # type: ignore[assignment,method-assign]  # the seam
-    kiosk.ui.app.LaneApp = partial(  # type: ignore[assignment,misc]  # the seam
-        kiosk.ui.app.LaneApp, on_drawn=watch.drawn
-    )
+    real_app = kiosk.ui.app.LaneApp
+
+    def lane_app(
+        *args: Any, on_drawn: Callable[[int], None], **rest: Any
+    ) -> kiosk.ui.app.LaneApp:
+        def drawn(seq: int) -> None:
+            watch.drawn(seq)
+            on_drawn(seq)
+
+        return real_app(*args, on_drawn=drawn, **rest)
+
+    kiosk.ui.app.LaneApp = lane_app  # type: ignore[assignment,misc]  # the seam
     threading.Thread(target=Restless().obey, daemon=True).start()
     cli.app(sys.argv[1:])
 

@@ -1,7 +1,8 @@
-"""The one socket between sync and the lane: news for the lane, a line of JSON each.
+"""The lane's one socket: news from sync, questions from the updater, a line each.
 
-Nothing is asked and nothing answered: the lane takes what comes as events. What the
-back office signed is checked here again, so that sync is only a messenger.
+Sync asks nothing and is answered nothing: the lane takes what it brings as events.
+What the back office signed is checked here again, so that sync is only a messenger.
+A question (`questions.py`) gets one line back.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from kiosk.sync.questions import Answer, LeaseAsked, Question, StatusAsked
 from kiosk.sync.wire import (
     DIRECTIVE_DOMAIN,
     DOCUMENT_DOMAIN,
@@ -87,11 +89,17 @@ Message: TypeAlias = (
     Acknowledged | OfficeSeen | EpochWanted | CatalogArrived | Document | Directive
 )
 
-_decoder = msgspec.json.Decoder(Line)
+_decoder = msgspec.json.Decoder(Line | Question)
+
+
+def _no_answer(question: Question) -> Answer | None:
+    return None
 
 
 class LaneSocket:
-    """The lane's end. `on_message` is called on a thread of the socket's own."""
+    """The lane's end. `on_message` and `on_question` are called on threads of the
+    socket's own. Without a `server_key` nothing that is signed is taken.
+    """
 
     def __init__(
         self,
@@ -99,10 +107,12 @@ class LaneSocket:
         on_message: Callable[[Message], None],
         *,
         lane_id: str,
-        server_key: bytes,
+        server_key: bytes | None,
+        on_question: Callable[[Question], Answer | None] = _no_answer,
     ) -> None:
         self._path = path
         self._on_message = on_message
+        self._on_question = on_question
         self._lane_id = lane_id
         self._server_key = server_key
         self._stopped = threading.Event()
@@ -161,35 +171,43 @@ class LaneSocket:
                 while line := lines.readline(LONGEST_LINE):
                     if not line.endswith(b"\n"):
                         break
-                    self._hear(line)
+                    if (answer := self._hear(line)) is not None:
+                        peer.sendall(msgspec.json.encode(answer) + b"\n")
         except OSError as error:
-            log.warning("sync went away: %s", error)
+            log.warning("who spoke to the lane went away: %s", error)
         with self._lock:
             self._peers.discard(peer)
             peer.close()
 
-    def _hear(self, line: bytes) -> None:
+    def _hear(self, line: bytes) -> Answer | None:
         try:
-            message = self._checked(_decoder.decode(line))
+            said = _decoder.decode(line)
+            if isinstance(said, StatusAsked | LeaseAsked):
+                return None if self._stopped.is_set() else self._on_question(said)
+            message = self._checked(said)
         except (msgspec.DecodeError, WireError) as error:
-            log.warning("sync said what cannot be taken: %s", error)
-            return
+            log.warning("the lane was told what it cannot take: %s", error)
+            return None
         if not self._stopped.is_set():
             self._on_message(message)
+        return None
 
     def _checked(self, line: Line) -> Message:
         match line:
             case DocumentSent(signed):
-                return unseal(signed, DOCUMENT_DOMAIN, self._server_key, Document)
+                return unseal(signed, DOCUMENT_DOMAIN, self._office(), Document)
             case DirectiveSent(signed):
-                directive = unseal(
-                    signed, DIRECTIVE_DOMAIN, self._server_key, Directive
-                )
+                directive = unseal(signed, DIRECTIVE_DOMAIN, self._office(), Directive)
                 if directive.lane_id != self._lane_id:
                     raise WireError(f"a directive for {directive.lane_id!r}")
                 return directive
             case _:
                 return line
+
+    def _office(self) -> bytes:
+        if self._server_key is None:
+            raise WireError("no back office is set for this lane")
+        return self._server_key
 
 
 class LaneLink:
