@@ -41,7 +41,7 @@ def refusal(lane: Lane) -> str:
 
 def asked(turn: Turn, event: UpdateAsked) -> None:
     """Close for an update, or say why not."""
-    why_not = refusal(turn.lane)
+    why_not = refusal(turn.lane) if event.release else "unnamed"
     if not why_not:
         turn.set(lease=event.release)
         turn.start_timer(LEASE, turn.limits.update_lease_seconds)
