@@ -22,6 +22,7 @@ from kiosk.device_commands import devices
 from kiosk.escrow import escrow
 from kiosk.records.commands import journal
 from kiosk.reporting import report
+from kiosk.updater.commands import updater
 
 app = typer.Typer(
     name="kiosk",
@@ -36,6 +37,7 @@ app.add_typer(journal, name="journal")
 app.add_typer(report, name="report")
 app.add_typer(devices, name="devices")
 app.add_typer(escrow, name="escrow")
+app.add_typer(updater, name="updater")
 
 
 SettingsFile = Annotated[

@@ -261,6 +261,8 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "kiosk.sync": ("kiosk.domain", "kiosk.records"),
     # The wire is spoken on both ends in the same words.
     "kiosk.backoffice": ("kiosk.domain", "kiosk.records", "kiosk.sync.wire"),
+    # It reads the lane's answers and keys, and replaces files as records do.
+    "kiosk.updater": ("kiosk.records", "kiosk.sync.questions", "kiosk.sync.wire"),
     # A screen shows a View of the state and posts taps.
     "kiosk.ui": ("kiosk.domain", "kiosk.asked", "kiosk.records.catalog_db"),
 }
@@ -442,6 +444,7 @@ BAD: list[tuple[Rule, str, str]] = [
     (parts_see_what_they_may, "kiosk/backoffice/x.py", "import kiosk.ui.words"),
     (parts_see_what_they_may, "kiosk/records/x.py", "from kiosk.sync import wire"),
     (parts_see_what_they_may, "kiosk/ui/x.py", "from kiosk.effects import Effects"),
+    (parts_see_what_they_may, "kiosk/updater/x.py", "from kiosk.runner import A"),
     (nothing_imports_main, "kiosk/bench/x.py", "from kiosk import main"),
     (nothing_imports_main, "kiosk/x.py", "import kiosk.main"),
     (bench_is_not_needed, "kiosk/health.py", "from kiosk.bench import play"),

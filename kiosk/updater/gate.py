@@ -103,7 +103,7 @@ class Gate:
         if not machine.is_mounted(self._folders.data):
             problems.append("the data partition is not mounted")
         problems += [f"{unit} failed" for unit in machine.failed_units()]
-        if machine.now_ms() < state.at_ms - CLOCK_MAY_LAG_MS:
+        if machine.now_ms() < state.written_ms - CLOCK_MAY_LAG_MS:
             problems.append("the clock stands before the update was written")
         return problems
 
@@ -163,7 +163,6 @@ class Gate:
             to_slot=slot.other,
             is_rescue=True,
             reason=Reason.FAILED_STARTS,
-            boot_id=self._machine.boot_id(),
             failed=self._store.load().failed,
         )
         try:

@@ -46,10 +46,6 @@ class Machine(Protocol):
         """Return both environments, or nothing when one cannot be read."""
         ...
 
-    def boot_id(self) -> str:
-        """Return the id of this boot: another after every start."""
-        ...
-
     def machine_id(self) -> str:
         """Return the machine's own id, or nothing."""
         ...

@@ -55,7 +55,8 @@ def _fell_back(state: State) -> State:
         return replace(
             state,
             phase=Phase.KEPT,
-            detail="the release before it does not start either",
+            reason=Reason.FAILED_STARTS,
+            detail="the other release does not work either",
         )
     reason = state.reason or Reason.NEVER_FINISHED
     return replace(

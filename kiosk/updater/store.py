@@ -65,7 +65,8 @@ class State(msgspec.Struct, frozen=True):
     tries: int = 0
     reason: Reason | None = None
     detail: str = ""
-    boot_id: str = ""
+    # When the new release was last known to be only written: no later clock is behind.
+    written_ms: int = 0
     at_ms: int = 0
     failed: dict[str, Failed] = {}
 

@@ -162,6 +162,7 @@ class Updater:
         state = replace(
             state,
             tries=state.tries + 1,
+            written_ms=machine.now_ms(),
             # The plug may choose the moment of the restart: look at the devices now.
             baseline=_ready(machine.lane_status()),
         )
@@ -204,7 +205,7 @@ class Updater:
                     state,
                     phase=Phase.REBOOTING,
                     baseline=_ready(lane),
-                    boot_id=machine.boot_id(),
+                    written_ms=machine.now_ms(),
                 )
             )
             machine.restart()
