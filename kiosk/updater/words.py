@@ -93,7 +93,7 @@ _LOGGED: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (Reason.WRONG_KEY, ("signature verification failed",)),
     (Reason.WRONG_HARDWARE, ("not compatible with hardware",)),
     (Reason.OLDER, ("no downgrading allowed",)),
-    (Reason.RUNNING_ALREADY, ("no reinstalling allowed",)),
+    (Reason.RUNNING_ALREADY, ("no reinstalling",)),
     (Reason.TAMPERED, ("hash mismatch", "checksum wrong", "cpio header corrupted")),
     (Reason.TRUNCATED, ("failure in stream", "cpio header", "missing...aborting")),
 )
