@@ -338,13 +338,16 @@ class LaneProgram:
     # -- the back office, and the updater ------------------------------------
 
     def _open_socket(self) -> None:
-        self._socket = LaneSocket(
-            self.settings.state / "lane.sock",
-            self._hear,
-            lane_id=self.settings.lane_id,
-            server_key=self._office_key,
-            on_question=self.answering.answer,
-        )
+        try:
+            self._socket = LaneSocket(
+                self.settings.state / "lane.sock",
+                self._hear,
+                lane_id=self.settings.lane_id,
+                server_key=self._office_key,
+                on_question=self.answering.answer,
+            )
+        except OSError as error:
+            log.error("neither sync nor the updater can reach this lane: %s", error)
 
     def _hear(self, message: Message) -> None:
         """Take what sync brought. On the socket's thread."""
