@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from imagebuild.bundle import describe
+from imagebuild.release import Words
 from made_bundles import ROOT, bundle, in_inbox, member
 from simulated_machine import NOON
 from updated import Kiosk
@@ -14,6 +16,7 @@ from updated import Kiosk
 from kiosk.records.keys import SigningKey
 from kiosk.sync.wire import seal
 from kiosk.updater.bootloader import Slot
+from kiosk.updater.bundle import Bundle, read
 from kiosk.updater.permission import DOWNGRADE_DOMAIN, Downgrade
 from kiosk.updater.store import Phase
 from kiosk.updater.words import Reason
@@ -179,3 +182,20 @@ def test_a_permission_that_is_garbage_is_none(kiosk: Kiosk) -> None:
     kiosk.folders.permission.write_bytes(b"{}")
     kiosk.give("0.9.0").live()
     assert kiosk.status.reason is Reason.OLDER
+
+
+def test_the_bundle_that_the_image_build_describes_is_understood(
+    tmp_path: Path,
+) -> None:
+    told = describe(Words("2.1.0", "production", "c0ffee"), "ab" * 32, "cd" * 32)
+    path = tmp_path / "stillopen-2.1.0.swu"
+    path.write_bytes(
+        member("sw-description", told.encode())
+        + member("sw-description.sig", b"signed")
+        + member("TRAILER!!!", b"")
+    )
+    assert read(path) == Bundle("2.1.0", path.stat().st_size)
+    for slot in Slot:
+        assert f"    {slot.selection}: {{" in told
+        assert f'"/dev/disk/by-partlabel/{slot.root_label}"' in told
+        assert f'name = "kernelfile"; value = "C:{slot.boot_label}:k.efi"' in told
