@@ -1,78 +1,153 @@
 """A machine that boots the image: QEMU with firmware, told and watched through QMP.
 
 Emulated by software unless told otherwise: a paravirtual KVM may exist and run neither
-firmware nor kernel. The disk is never written: each machine has its own layer over it.
+firmware nor kernel. The built disk is never written: each machine has its own layer over
+it, its own firmware variables and its own TPM, and keeps them when its plug is pulled.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from imagebuild.stage import run
 
 FIRMWARE = Path("/usr/share/OVMF")
+# As a kiosk's disk: the rest becomes STATE and DATA.
+DISK_GIB = 8
 # QEMU 7.2 emulates AVX, and what Mesa's llvmpipe compiles for it ends in SIGSEGV.
 _CPU = "max,avx=off,avx2=off,f16c=off,fma=off"
+_SCREEN = "virtio-vga,xres=1024,yres=768"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]")
+
+
+class MachineError(Exception):
+    """The machine did not do in time what was waited for."""
 
 
 class Machine:
-    """One machine in a folder: its disk's layer, serial log and pictures."""
+    """One machine in a folder: its disk's layer, TPM, serial log and pictures.
 
-    def __init__(self, disk: Path, folder: Path, extra: Sequence[str] = ()) -> None:
+    `variables` are the firmware's at first; with `secure`, firmware checks signatures by
+    the keys that they hold.
+    """
+
+    def __init__(
+        self,
+        disk: Path,
+        folder: Path,
+        *,
+        variables: Path = FIRMWARE / "OVMF_VARS_4M.fd",
+        secure: bool = False,
+        extra: Sequence[str] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.serial = folder / "serial.log"
-        self._socket = folder / "qmp"
-        layer, variables = folder / "disk.qcow2", folder / "vars.fd"
-        if not layer.exists():
+        self._secure, self._extra = secure, list(extra)
+        self._layer, self._variables = folder / "disk.qcow2", folder / "vars.fd"
+        if not self._layer.exists():
             backing = f"backing_file={disk.resolve()},backing_fmt=raw"
-            run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", backing, str(layer)])
-        if not variables.exists():
-            shutil.copyfile(FIRMWARE / "OVMF_VARS_4M.fd", variables)
-        code = FIRMWARE / "OVMF_CODE_4M.fd"
+            create = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", backing]
+            run([*create, str(self._layer), f"{DISK_GIB}G"])
+        if not self._variables.exists():
+            shutil.copyfile(variables, self._variables)
+        self._starts = 0
+        self._begun = 0.0
+
+    # -- power -------------------------------------------------------------
+
+    def start(self) -> None:
+        """Give it power. What it said before stays in numbered logs."""
+        if self.serial.exists():
+            self._starts += 1
+            self.serial.rename(self.folder / f"serial-{self._starts}.log")
+        self._begun = time.monotonic()
+        self._tpm = self._start_tpm()
+        code = "OVMF_CODE_4M.secboot.fd" if self._secure else "OVMF_CODE_4M.fd"
+        secure = ["-global", "driver=cfi.pflash01,property=secure,value=on"]
         self._process = subprocess.Popen(
             [
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
                 *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
-                *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"),
-                *("-drive", f"if=pflash,format=raw,unit=1,file={variables}"),
-                *("-drive", f"if=virtio,format=qcow2,file={layer}"),
-                *("-device", "virtio-vga,xres=800,yres=600"),
-                *("-device", "qemu-xhci", "-device", "usb-kbd"),
+                *(secure if self._secure else []),
+                "-drive",
+                f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
+                "-drive",
+                f"if=pflash,format=raw,unit=1,file={self._variables}",
+                "-drive",
+                f"if=virtio,format=qcow2,file={self._layer},cache=writethrough",
+                *("-device", _SCREEN),
+                *("-device", "qemu-xhci,p2=8,p3=8", "-device", "usb-kbd"),
+                *("-device", "i6300esb", "-action", "watchdog=reset"),
+                *("-chardev", f"socket,id=tpm,path={self._tpm_socket}"),
+                *("-tpmdev", "emulator,id=tpm0,chardev=tpm"),
+                *("-device", "tpm-crb,tpmdev=tpm0"),
                 *("-serial", f"file:{self.serial}"),
-                *("-qmp", f"unix:{self._socket},server=on,wait=off"),
-                *(
-                    "-netdev",
-                    "user,id=net,restrict=on",
-                    "-device",
-                    "virtio-net,netdev=net",
-                ),
-                *extra,
+                *("-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"),
+                *self._extra,
             ],
-            stderr=(folder / "qemu.log").open("wb"),
+            stderr=(self.folder / "qemu.log").open("ab"),
         )
         self._qmp = self._greeted()
 
+    def kill(self) -> None:
+        """Pull the plug."""
+        self._process.kill()
+        self._process.wait()
+        self._qmp.close()
+        self._tpm.kill()
+        self._tpm.wait()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still has power."""
+        return self._process.poll() is None
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has had power."""
+        return time.monotonic() - self._begun
+
+    @property
+    def _tpm_socket(self) -> Path:
+        return self.folder / "tpm.sock"
+
+    def _start_tpm(self) -> subprocess.Popen[bytes]:
+        state = self.folder / "tpm"
+        state.mkdir(exist_ok=True)
+        self._tpm_socket.unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [
+                *("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}"),
+                *("--ctrl", f"type=unixio,path={self._tpm_socket}"),
+                *("--flags", "startup-clear"),
+            ],
+            stderr=(self.folder / "swtpm.log").open("ab"),
+        )
+        _until(self._tpm_socket.exists, 20, "the TPM's socket")
+        return process
+
+    # -- what it is told ---------------------------------------------------
+
     def _greeted(self) -> socket.socket:
-        until = time.monotonic() + 20
-        while True:
-            try:
-                link = socket.socket(socket.AF_UNIX)
-                link.connect(str(self._socket))
-                break
-            except OSError:
-                if time.monotonic() > until or self._process.poll() is not None:
-                    raise
-                # QEMU makes its socket some time after it started, and says nothing.
-                time.sleep(0.05)
+        path = str(self.folder / "qmp")
+        link = socket.socket(socket.AF_UNIX)
+
+        def answers() -> bool:
+            if not self.is_running:
+                raise MachineError((self.folder / "qemu.log").read_text()[-500:])
+            return link.connect_ex(path) == 0
+
+        _until(answers, 20, "QEMU's socket")
         self._reader = link.makefile("r")
         self._reader.readline()
         link.sendall(b'{"execute": "qmp_capabilities"}\n')
@@ -88,7 +163,13 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise OSError(answer["error"]["desc"])
+                raise MachineError(answer["error"]["desc"])
+
+    def press(self, *keys: str) -> None:
+        """Press keys together on the machine's only keyboard."""
+        self.tell("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
+    # -- what it shows -----------------------------------------------------
 
     def picture(self, name: str) -> Path:
         """Keep what the screen shows as a PNG."""
@@ -96,17 +177,27 @@ class Machine:
         self.tell("screendump", filename=str(path), format="png")
         return path
 
-    def press(self, *keys: str) -> None:
-        """Press keys together on the machine's only keyboard."""
-        self.tell("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
-
-    def kill(self) -> None:
-        """Pull the plug."""
-        self._process.kill()
-        self._process.wait()
-        self._qmp.close()
-
     @property
-    def is_running(self) -> bool:
-        """Whether it still has power."""
-        return self._process.poll() is None
+    def said(self) -> str:
+        """What came over its serial line since it got power."""
+        if not self.serial.exists():
+            return ""
+        return _ESCAPES.sub("", self.serial.read_text(errors="replace"))
+
+    def wait_for(self, words: str, seconds: float) -> float:
+        """Wait until the serial line says it (a regular expression).
+
+        Returns the seconds since power came. Raises `MachineError`.
+        """
+        pattern = re.compile(words)
+        _until(lambda: bool(pattern.search(self.said)), seconds, words)
+        return self.seconds
+
+
+def _until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise MachineError(f"not within {seconds:.0f} s: {what}")
+        # Neither QEMU nor its guest wakes whoever waits: look again now and then.
+        time.sleep(0.2)
