@@ -110,7 +110,7 @@ def _boot(
     aside.mkdir()
     # Some firmware does not tell a FAT volume's own label: EFI Boot Guard, USAGE.md.
     (aside / "EFILABEL").write_bytes(name.encode("utf-16-le"))
-    revision = 1 if kernel is None else 2
+    revision = 0 if kernel is None else 1
     run(
         [
             *sources.program("usr/bin/bg_setenv"),

@@ -25,6 +25,8 @@ DISK_GIB = 8
 # QEMU 7.2 emulates AVX, and what Mesa's llvmpipe compiles for it ends in SIGSEGV.
 _CPU = "max,avx=off,avx2=off,f16c=off,fma=off"
 _SCREEN = "virtio-vga,xres=1024,yres=768"
+# What the machine id follows from.
+_UUID = "5ee1f0e5-7a11-4b0a-9d6e-0123456789ab"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]")
 
 
@@ -78,6 +80,7 @@ class Machine:
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
                 *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
+                *("-uuid", _UUID),
                 *(secure if self._secure else []),
                 "-drive",
                 f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",

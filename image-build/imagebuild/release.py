@@ -15,7 +15,7 @@ from imagebuild.keys import Keys, signer_name
 # What a bundle must be for: firmware, processor and partitions as this build lays out.
 HARDWARE = "x86-64-v1"
 _TRUSTED = {
-    "update": "update.crt",
+    "update": "update-ca.pem",
     "escrow": "escrow.pub",
     "fleet": "fleet-key.pub",
 }
@@ -45,6 +45,5 @@ def write(root: Path, words: Words, keys: Keys) -> None:
         shutil.copyfile(keys.public(name), settings / file)
         (settings / file).chmod(0o644)
     swupdate = root / "etc/swupdate.cfg"
-    if swupdate.is_file():
-        text = swupdate.read_text().replace("@SIGNER@", signer_name(keys))
-        swupdate.write_text(text)
+    text = swupdate.read_text().replace("@SIGNER@", signer_name(keys))
+    swupdate.write_text(text)
