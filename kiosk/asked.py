@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from hardware.ports import Scan
+from kiosk.domain.network import NetworkSetting
 
 
 class ItemPicked(msgspec.Struct, frozen=True):
@@ -40,4 +41,12 @@ class ResumeAsked(msgspec.Struct, frozen=True):
     attendant: str = ""
 
 
-Asked: TypeAlias = Scan | ItemPicked | CodeTyped | PinGiven | ResumeAsked
+class DeedAsked(msgspec.Struct, frozen=True):
+    """A technician wants a deed done at the service screen."""
+
+    deed: str
+    attendant: str
+    network: NetworkSetting = NetworkSetting()
+
+
+Asked: TypeAlias = Scan | ItemPicked | CodeTyped | PinGiven | ResumeAsked | DeedAsked

@@ -35,6 +35,7 @@ from kiosk.domain.effects import (
     Query,
     Refund,
     Reverse,
+    Serve,
     SetTimer,
     SettleTerminal,
     ShowLight,
@@ -45,6 +46,7 @@ from kiosk.domain.events import (
     ReceiptFailed,
     ReceiptPrinted,
     ReversalResult,
+    ServiceEnded,
     TenderConfirmed,
     TenderMoment,
     TenderNotStarted,
@@ -95,6 +97,11 @@ class Delays(Protocol):
     def cancel(self, name: str) -> None: ...
 
 
+def _no_caretaker(wanted: Serve) -> ServiceEnded:
+    """Answer for a machine that nobody takes care of: a bench, a developer's."""
+    return ServiceEnded(wanted.deed, wanted.asked, "no_caretaker")
+
+
 class Effects:
     """Carries out commands. `carry_out` returns at once; workers do the rest."""
 
@@ -110,6 +117,7 @@ class Effects:
         sound: Callable[[str], None],
         may_not_use: Callable[[str], str] = lambda terminal_id: "",
         answer_updater: Callable[[str, str], None] = lambda asked, refusal: None,
+        serve: Callable[[Serve], ServiceEnded] = _no_caretaker,
         worker: Callable[[str], Jobs] = Worker,
         ticket: Callable[[], Ticket] = threading.Event,
     ) -> None:
@@ -122,6 +130,7 @@ class Effects:
         self._sound = sound
         self._may_not_use = may_not_use
         self._answer_updater = answer_updater
+        self._serve = serve
         self._ticket = ticket
         self._tickets: dict[str, Ticket] = {}
         self._at_terminal = worker("terminal")
@@ -130,6 +139,7 @@ class Effects:
         self._at_pins = worker("pins")
         self._at_light = worker("light")
         self._at_power = worker("power")
+        self._at_service = worker("service")
 
     def on_disk(self, event: Event) -> None:
         """Hear that an event's entry is on disk: its result may be acknowledged."""
@@ -179,6 +189,8 @@ class Effects:
             case OrderShutdown():
                 log.warning("safe shutdown ordered: battery")
                 self._at_power.give(self._devices.ups.order_shutdown)
+            case Serve():
+                self._at_service.give(lambda: self._post(self._serve(effect)))
             case Ignore(event=event):
                 log.info("ignored %s", event)
             case AnswerUpdater(asked=asked, refusal=refusal):

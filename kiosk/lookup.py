@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from hardware.ports import Scan
-from kiosk.asked import Asked, CodeTyped, ItemPicked, PinGiven, ResumeAsked
+from kiosk.asked import Asked, CodeTyped, DeedAsked, ItemPicked, PinGiven, ResumeAsked
 from kiosk.domain.barcode import left_pad_gtin, parse
 from kiosk.domain.basket import LineItem
 from kiosk.domain.catalog import Item, line_of
@@ -28,6 +28,7 @@ from kiosk.domain.events import (
     ItemUnknown,
     LabelUnreadable,
     PinTried,
+    ServiceAsked,
 )
 from kiosk.domain.label import (
     CountedItem,
@@ -40,6 +41,7 @@ from kiosk.domain.label import (
     WeighedItem,
 )
 from kiosk.domain.money import divide_half_up
+from kiosk.domain.service import RESET
 from kiosk.domain.state import Attending, Lane
 
 # What the barcode on the slip of a suspended basket begins with; its code follows.
@@ -63,16 +65,23 @@ class Catalog(Protocol):
 class Resolver:
     """Makes events of what scanners and screens ask. Used by the lane's thread.
 
-    `remember_pin` keeps a PIN in memory under a nonce until it is checked.
+    `pins` keeps a PIN in memory under a nonce until it is checked; `unsent_sales`
+    counts what the back office is not known to hold, -1 where that cannot be counted.
     """
 
     def __init__(
-        self, catalog: Catalog, labels: LabelRules, timezone: str, pins: PinVault
+        self,
+        catalog: Catalog,
+        labels: LabelRules,
+        timezone: str,
+        pins: PinVault,
+        unsent_sales: Callable[[], int] = lambda: -1,
     ) -> None:
         self._catalog = catalog
         self._labels = labels
         self._zone = ZoneInfo(timezone)
         self._pins = pins
+        self._unsent_sales = unsent_sales
 
     def __call__(self, asked: Asked, lane: Lane, now_ms: int) -> Event | None:
         """Return the event, or None where there is nothing to tell."""
@@ -94,6 +103,9 @@ class Resolver:
                 nonce = secrets.token_hex(8)
                 self._pins.keep(nonce, pin)
                 return PinTried(attendant[:12], nonce)
+            case DeedAsked(deed=deed, attendant=attendant, network=network):
+                unsent = self._unsent_sales() if deed == RESET else 0
+                return ServiceAsked(deed, attendant, network, unsent)
             case ResumeAsked(suspended_seq=seq, attendant=attendant):
                 recalled = tuple(
                     line.line_no

@@ -104,6 +104,8 @@ PURE_LIBRARY = (
     "fractions",
     "functools",
     "heapq",
+    # Addresses as numbers: it opens nothing.
+    "ipaddress",
     "itertools",
     "math",
     "operator",
@@ -264,7 +266,12 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     # It reads the lane's answers and keys, and replaces files as records do.
     "kiosk.updater": ("kiosk.records", "kiosk.sync.questions", "kiosk.sync.wire"),
     # A screen shows a View of the state and posts taps.
-    "kiosk.ui": ("kiosk.domain", "kiosk.asked", "kiosk.records.catalog_db"),
+    "kiosk.ui": (
+        "kiosk.domain",
+        "kiosk.asked",
+        "kiosk.machine",
+        "kiosk.records.catalog_db",
+    ),
 }
 
 

@@ -56,6 +56,7 @@ from kiosk.domain.state import (
     PinCounter,
     PinEntry,
     Scanning,
+    Servicing,
     Suspended,
     Training,
 )
@@ -88,7 +89,9 @@ def may(turn: Turn, attendant: str, role: str) -> bool:
 def staff_pressed(turn: Turn, event: Event) -> None:
     """Open the PIN pad, but never over a payment that the terminal holds."""
     match turn.lane.mode:
-        case Paying() | PinEntry() | Attending() | Closed(cause="starting"):
+        case (
+            Paying() | PinEntry() | Attending() | Servicing() | Closed(cause="starting")
+        ):
             ignore(turn, event)
         case Complete(stage="printing"):
             ignore(turn, event)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from kiosk.domain.network import NetworkSetting
 from kiosk.domain.pricing import Figures
 from kiosk.domain.tender import Attempt, OpenItem, Sale, Tender
 
@@ -111,6 +112,15 @@ class Beep(_Shape, frozen=True):
 
 class OrderShutdown(_Shape, frozen=True):
     """Ask for a safe shutdown of the machine."""
+
+
+class Serve(_Shape, frozen=True):
+    """Carry out a technician's deed, then post `ServiceEnded`. `asked` names it."""
+
+    deed: str
+    asked: int
+    attendant: str
+    network: NetworkSetting = NetworkSetting()
 
 
 class CloseDay(_Shape, frozen=True):
@@ -255,6 +265,7 @@ Command: TypeAlias = (
     | ShowLight
     | Beep
     | OrderShutdown
+    | Serve
     | CloseDay
     | AnswerUpdater
     | Ignore

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from kiosk.domain.basket import LineItem
+from kiosk.domain.network import NetworkSetting
 from kiosk.domain.policy import Rules
 from kiosk.domain.tender import Answer, CardResult, Outcome, Tender
 
@@ -365,6 +366,38 @@ class DayEnded(_Shape, frozen=True):
     at_ms: int = 0
 
 
+class ServiceOpened(_Shape, frozen=True):
+    """A technician wants the service screen."""
+
+    attendant: str
+    at_ms: int = 0
+
+
+class ServiceAsked(_Shape, frozen=True):
+    """A technician asks for a deed: attest, network, logs, update, reset, restart.
+
+    `unsent_sales` is how many the back office is not known to hold, -1 where they
+    could not be counted. `network` is what is to be set.
+    """
+
+    deed: str
+    attendant: str
+    network: NetworkSetting = NetworkSetting()
+    unsent_sales: int = 0
+    at_ms: int = 0
+
+
+class ServiceEnded(_Shape, frozen=True):
+    """What came of the deed that entry `asked` began, in one word, with what the
+    technician may want to know of it."""
+
+    deed: str
+    asked: int
+    outcome: str
+    detail: str = ""
+    at_ms: int = 0
+
+
 # -- the lane itself ---------------------------------------------------------
 
 
@@ -509,6 +542,9 @@ Event: TypeAlias = (
     | LaneOpened
     | DateConfirmed
     | DayEnded
+    | ServiceOpened
+    | ServiceAsked
+    | ServiceEnded
     | TimeLimitReached
     | DeviceChanged
     | PowerChanged

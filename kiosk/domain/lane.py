@@ -18,6 +18,7 @@ from kiosk.domain import (
     power,
     returning,
     selling,
+    service,
     settlement,
     settling,
     updating,
@@ -85,6 +86,9 @@ from kiosk.domain.events import (
     RulesChanged,
     SaleReturned,
     SaleVoided,
+    ServiceAsked,
+    ServiceEnded,
+    ServiceOpened,
     StaffPressed,
     StartPressed,
     StateCarried,
@@ -119,6 +123,7 @@ from kiosk.domain.state import (
     PinCounter,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
     Weighing,
 )
@@ -233,6 +238,8 @@ def _happen(turn: Turn, event: Event) -> None:
                     turn.enter(Scanning(basket, notice, item))
                 case Weighing() | Declined() | PinEntry() | Attending():
                     turn.enter(mode)
+                case Servicing(doing=""):
+                    turn.enter(mode)
                 case Complete(stage="ask" | "qr"):
                     turn.enter(mode)
                 case _:
@@ -319,6 +326,8 @@ def _happen(turn: Turn, event: Event) -> None:
         case AttendantLeft():
             if isinstance(mode, PinEntry | Attending):
                 attending.left(turn)
+            elif isinstance(mode, Servicing):
+                service.left(turn, mode)
             else:
                 ignore(turn, event)
         case InterventionApproved(attendant=by) | InterventionRefused(attendant=by):
@@ -352,6 +361,12 @@ def _happen(turn: Turn, event: Event) -> None:
                 ignore(turn, event)
         case DayEnded():
             attending.end_day(turn, event)
+        case ServiceOpened():
+            service.opened(turn, event)
+        case ServiceAsked():
+            service.asked(turn, event)
+        case ServiceEnded():
+            service.ended(turn, event)
 
         # -- the lane itself -------------------------------------------------
         case TimeLimitReached(name=name, generation=generation):
@@ -449,7 +464,7 @@ def _help(turn: Turn, event: HelpPressed) -> None:
             bagging.call(turn, mode)
         case Intervention():
             turn.do(CallAttendant(f"help: {event.topic}"))
-        case PinEntry() | Attending() | Training():
+        case PinEntry() | Attending() | Servicing() | Training():
             ignore(turn, event)
 
 
@@ -569,6 +584,10 @@ def _time_is_up(turn: Turn, name: str, event: Event) -> None:
             power.after_sale(turn)
         case ("pin", PinEntry()) | ("attendant", Attending()):
             attending.left(turn)
+        case "service", Servicing() as mode:
+            service.left(turn, mode)
+        case "serving", Servicing() as mode:
+            service.too_long(turn, mode)
         case _:
             ignore(turn, event)
 

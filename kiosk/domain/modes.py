@@ -17,6 +17,7 @@ from kiosk.domain.state import (
     Paying,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
     Weighing,
 )
@@ -24,14 +25,14 @@ from kiosk.domain.state import (
 
 def core(mode: Mode) -> Mode:
     """Return what lies under PIN pad, attendant and intervention."""
-    while isinstance(mode, PinEntry | Attending | Intervention):
+    while isinstance(mode, PinEntry | Attending | Servicing | Intervention):
         mode = mode.resume
     return mode
 
 
 def unattended(mode: Mode) -> Mode:
     """Return what the shopper sees once the attendant has gone."""
-    while isinstance(mode, PinEntry | Attending):
+    while isinstance(mode, PinEntry | Attending | Servicing):
         mode = mode.resume
     return mode
 
@@ -71,7 +72,7 @@ def changeable_basket(mode: Mode) -> Basket | None:
 def with_basket(mode: Mode, basket: Basket) -> Mode:
     """Return the same modes over another basket."""
     match mode:
-        case PinEntry() | Attending() | Intervention():
+        case PinEntry() | Attending() | Servicing() | Intervention():
             return replace(mode, resume=with_basket(mode.resume, basket))
         case Scanning() | Weighing() | Declined():
             return replace(mode, basket=basket)

@@ -44,6 +44,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     help_repeat_seconds: float = 60
     pin_seconds: float = 20
     attendant_seconds: float = 30
+    # A large journal onto a slow stick; after it the technician is told that no
+    # answer came.
+    serving_seconds: float = 900
     # On battery (reliability.md 2.2). Shorter blips are not shown.
     battery_banner_seconds: float = 3
     battery_no_basket_seconds: float = 20

@@ -225,6 +225,22 @@ class Attending(msgspec.Struct, frozen=True, tag=True):
     resume: Mode
 
 
+class Servicing(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """A technician is at the service screen, over `resume`.
+
+    `doing` is the deed that has no answer yet, `asked` the entry that began it;
+    `done` the last one that has, with its `outcome` in one word and its `detail`.
+    """
+
+    attendant: str
+    resume: Mode
+    doing: str = ""
+    asked: int = 0
+    done: str = ""
+    outcome: str = ""
+    detail: str = ""
+
+
 class Training(msgspec.Struct, frozen=True, tag=True):
     """A whole lane that sells nothing: its money never leaves it."""
 
@@ -244,6 +260,7 @@ Mode: TypeAlias = (
     | Complete
     | PinEntry
     | Attending
+    | Servicing
     | Training
 )
 

@@ -35,6 +35,7 @@ from kiosk.domain.state import (
     Paying,
     PinEntry,
     Scanning,
+    Servicing,
     Timer,
     Training,
     Weighing,
@@ -197,7 +198,7 @@ def light_of(mode: Mode) -> str:
             return "red"
         case Intervention() | OutcomeUnknown():
             return "amber"
-        case PinEntry(resume=inner) | Attending(resume=inner):
+        case PinEntry(resume=inner) | Attending(resume=inner) | Servicing(resume=inner):
             return light_of(inner)
         case Training(lane=inner_lane):
             return light_of(inner_lane.mode)
@@ -246,5 +247,9 @@ def _timers(mode: Mode, limits: Limits) -> dict[str, float]:
             return {"pin": limits.pin_seconds}
         case Attending():
             return {"attendant": limits.attendant_seconds}
+        case Servicing(doing=""):
+            return {"service": limits.attendant_seconds}
+        case Servicing():
+            return {"serving": limits.serving_seconds}
         case Closed() | Paying() | OutcomeUnknown() | Training():
             return {}

@@ -27,6 +27,7 @@ from hardware.ports import Viewfinder
 from kiosk.asked import Asked
 from kiosk.domain.events import Event, MoreTimePressed
 from kiosk.domain.state import Lane
+from kiosk.machine import NOTHING_KNOWN, Machine
 from kiosk.ui import environment, textures
 from kiosk.ui.environment import Panel
 from kiosk.ui.local import Browse, Local, follow, stocked
@@ -63,6 +64,7 @@ class LaneApp(App):
         catalog: Browse,
         *,
         production: bool = False,
+        machine: Machine = NOTHING_KNOWN,
         on_drawn: Callable[[int], None] | None = None,
         on_second: Callable[[], None] | None = None,
         now: Callable[[], float] = time.monotonic,
@@ -74,6 +76,7 @@ class LaneApp(App):
         self.panel = panel
         self.lane = Lane()
         self.local = Local()
+        self.machine = machine
         self._post, self._catalog, self._now = post, catalog, now
         self._on_drawn, self._on_second = on_drawn, on_second
         self._newest: Lane | None = None
@@ -134,7 +137,16 @@ class LaneApp(App):
 
     def _draw(self) -> None:
         is_fresh = self._now() - self._seen_at <= STALE_PICTURE_SECONDS
-        self.screen.show(present(self.lane, self.local, sees=is_fresh))
+        view = present(self.lane, self.local, sees=is_fresh, machine=self.machine)
+        self.screen.show(view)
+
+    def know(self, machine: Machine) -> None:
+        """Show what is known of this machine, from any thread."""
+        self.machine = machine
+        Clock.schedule_once(self._show_machine, 0)
+
+    def _show_machine(self, _dt: float) -> None:
+        self._draw()
 
     # -- the camera's pictures ---------------------------------------------
 

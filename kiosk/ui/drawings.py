@@ -417,6 +417,26 @@ def _qr(p: Pen) -> None:
         p.box((x, y, x + 8, y + 8), r=1, w=0)
 
 
+def _wrench(p: Pen) -> None:
+    p.line((20, 80), (58, 42), w=16)
+    p.arc(66, 34, 20, 20, 250, w=14)
+
+
+def _usb(p: Pen) -> None:
+    p.box((32, 8, 68, 38), r=3, w=7)
+    p.box((22, 36, 78, 94), r=8, w=0)
+    p.dot(42, 23, 3.5)
+    p.dot(58, 23, 3.5)
+
+
+def _network(p: Pen) -> None:
+    p.box((34, 8, 66, 36), r=4, w=7)
+    p.box((6, 64, 38, 92), r=4, w=7)
+    p.box((62, 64, 94, 92), r=4, w=7)
+    p.line((50, 36), (50, 50), w=6)
+    p.line((22, 64), (22, 50), (78, 50), (78, 64), w=6)
+
+
 def _receipt_no(p: Pen) -> None:
     _receipt(p)
     p.line((8, 12), (92, 90), w=17, colour="#FFFFFF")
@@ -466,6 +486,9 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "undo": _undo,
     "qr": _qr,
     "receipt_no": _receipt_no,
+    "wrench": _wrench,
+    "usb": _usb,
+    "network": _network,
 }
 
 

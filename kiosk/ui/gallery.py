@@ -40,11 +40,11 @@ from kiosk.domain.state import (
 from kiosk.domain.tax import TaxRules
 from kiosk.domain.tender import Attempt, OpenItem, Sale, Stage, Tender
 from kiosk.ui.checkout import CLOSED
+from kiosk.ui import service_gallery
 from kiosk.ui.local import Local, stocked
 from kiosk.ui.shopping import NOTICES
 
-# Tuesday, 3 November 2026, 14:32 in UTC.
-NOON_MS = 1793716320000
+NOON_MS = service_gallery.NOON_MS
 ALL_ROLES = ("approve", "void", "price", "settle", "close", "technician")
 ANA = RosterEntry("1001", "Ana Weber", ALL_ROLES)
 
@@ -223,6 +223,8 @@ def _all(language: str) -> Iterator[tuple[str, Lane, Local]]:
     yield from _money(language)
     yield from _attendants(language)
     yield from _troubles(language)
+    for name, mode, local in service_gallery.examples():
+        yield name, lane(mode, language), local
 
 
 def _shopping(language: str) -> Iterator[tuple[str, Lane, Local]]:

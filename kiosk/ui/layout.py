@@ -16,6 +16,7 @@ from kiosk.ui.composer import Composer
 from kiosk.ui.environment import Panel
 from kiosk.ui.heading import field_at, heading
 from kiosk.ui.pieces import Art, Box, Ink, Piece
+from kiosk.ui.service_layout import service
 from kiosk.ui.theme import THEME, Theme
 from kiosk.ui.view import Button, Layout, View
 from kiosk.ui.words import words
@@ -69,6 +70,8 @@ class _Arrangement:
                 self._tiles()
             case Layout.KEYS | Layout.CHOICES | Layout.MENU:
                 self._work()
+            case Layout.SERVICE:
+                service(self.c, view, self.body, self._grid)
         if view.card and view.card.is_modal:
             modal(self.c, view.card)
 

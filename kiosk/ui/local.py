@@ -9,11 +9,13 @@ from typing import Protocol
 import msgspec
 
 from kiosk.domain.catalog import Item
+from kiosk.domain.network import NetworkSetting
 from kiosk.domain.state import (
     Attending,
     Lane,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
 )
 
@@ -43,7 +45,7 @@ class Local(msgspec.Struct, frozen=True, omit_defaults=True):
     `panel` is what is open over the mode, empty for the mode itself; `chosen` the
     line, sale, basket or attempt it is about; `todo` what will be done with it;
     `first` the first row shown of a long list. `pages` and `items` are what the
-    catalogue answered (`stocked`).
+    catalogue answered (`stocked`); `network` is what is being typed for a card.
     """
 
     panel: str = ""
@@ -57,6 +59,7 @@ class Local(msgspec.Struct, frozen=True, omit_defaults=True):
     todo: str = ""
     reason: str = ""
     first: int = 0
+    network: NetworkSetting = NetworkSetting()
 
     def __repr__(self) -> str:
         # A PIN in a traceback would be a PIN in the journal of the system.
@@ -98,6 +101,8 @@ def follow(local: Local, before: Lane, after: Lane) -> Local:
                 return msgspec.structs.replace(local, pin="")
             return local
         case Attending() as was_on, Attending() as now_on if was_on != now_on:
+            return Local()
+        case Servicing() as was_at, Servicing() as now_at if was_at != now_at:
             return Local()
         case _ if old.open_items != new.open_items:
             return Local()

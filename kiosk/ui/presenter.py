@@ -19,10 +19,12 @@ from kiosk.domain.state import (
     Paying,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
     Weighing,
 )
-from kiosk.ui import checkout, shopping, signing, staff, waiting
+from kiosk.machine import DEVELOPMENT, NOTHING_KNOWN, Machine
+from kiosk.ui import checkout, service, shopping, signing, staff, waiting
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene
 from kiosk.ui.view import Banner, View
@@ -32,15 +34,22 @@ from kiosk.ui.words import Words, words
 _MOST_BANNERS = 3
 
 
-def present(lane: Lane, local: Local, *, sees: bool = False) -> View:
-    """Return what the screen must show now. `sees`: a camera gives fresh pictures."""
+def present(
+    lane: Lane, local: Local, *, sees: bool = False, machine: Machine = NOTHING_KNOWN
+) -> View:
+    """Return what the screen must show now. `sees`: a camera gives fresh pictures;
+    `machine` is what a technician is shown."""
     inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
     speech = words(inner.language)
     # A camera may stand beside a hand scanner, under a name of its own.
     camera = "camera" if "camera" in inner.devices else "scanner"
     sees = sees and inner.devices.get(camera) != "absent"
-    bars = _banners(inner, speech)[:_MOST_BANNERS]
-    scene = Scene(inner, local, speech, bars, sees)
+    bars = _banners(inner, speech)
+    if machine.release.variant == DEVELOPMENT:
+        # Before all others: a development lane must never be taken for a shop's.
+        band = speech.t("Development version: not for a shop")
+        bars = (Banner("development", band, "training", "info"), *bars)
+    scene = Scene(inner, local, speech, bars[:_MOST_BANNERS], sees, machine)
     if local.panel == "languages" and not is_asking(inner):
         return shopping.languages(scene)
     match inner.mode:
@@ -66,8 +75,10 @@ def present(lane: Lane, local: Local, *, sees: bool = False) -> View:
             return signing.pin_entry(scene, mode)
         case Attending() as mode:
             return staff.attending(scene, mode)
+        case Servicing() as mode:
+            return service.servicing(scene, mode)
         case Training(lane=innermost):
-            return present(innermost, local, sees=sees)
+            return present(innermost, local, sees=sees, machine=machine)
 
 
 def _banners(lane: Lane, say: Words) -> tuple[Banner, ...]:
@@ -150,4 +161,6 @@ def is_asking(lane: Lane) -> bool:
 def is_timed(lane: Lane) -> bool:
     """Does the lane wait here for a shopper or an attendant who may be gone?"""
     inner = lane.mode.lane if isinstance(lane.mode, Training) else lane
+    if isinstance(inner.mode, Servicing):
+        return not inner.mode.doing
     return isinstance(inner.mode, Scanning | Weighing | PinEntry | Attending)

@@ -19,6 +19,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.pricing import Figures
 from kiosk.domain.state import Basket, Lane
+from kiosk.machine import NOTHING_KNOWN, Machine
 from kiosk.ui.local import Local
 from kiosk.ui.view import Banner, Button, Layout, Row, Total, View
 from kiosk.ui.words import Words, own_name, plain
@@ -30,13 +31,14 @@ PAGE = 5
 @dataclass(frozen=True, slots=True)
 class Scene:
     """The lane as one View sees it. `lane` is the inner one while training.
-    `sees`: a camera gives fresh pictures."""
+    `sees`: a camera gives fresh pictures; `machine`: what a technician is shown."""
 
     lane: Lane
     local: Local
     words: Words
     banners: tuple[Banner, ...] = ()
     sees: bool = False
+    machine: Machine = NOTHING_KNOWN
 
     def t(self, msgid: str, **values: object) -> str:
         """Return the words for `msgid`."""
@@ -269,6 +271,20 @@ class Scene:
             (key("7"), key("8"), key("9")),
             (clear, key("0"), erase),
         )
+
+    def address_keys(self, longest: int) -> tuple[tuple[Button, ...], ...]:
+        """Return a number pad with a dot, for addresses."""
+        *rows, (_, nought, erase) = self.digits("typed", longest)
+        typed = self.local.typed
+        more = typed + "." if len(typed) < longest else typed
+        dot = Button(
+            "key_dot",
+            ".",
+            speech=self.t("Dot"),
+            kind="key",
+            local=replace(self.local, typed=more),
+        )
+        return (*rows, (dot, nought, erase))
 
     def letters(self) -> tuple[tuple[Button, ...], ...]:
         """Return a keyboard of letters; search knows no accents, so neither does it."""

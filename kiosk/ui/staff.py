@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.domain.attending import APPROVE, CLOSE, PRICE, SETTLE, VOID
+from kiosk.domain.attending import APPROVE, CLOSE, PRICE, SETTLE, TECHNICIAN, VOID
 from kiosk.domain.basket import LineItem
 from kiosk.domain.events import (
     AttendantLeft,
@@ -23,6 +23,7 @@ from kiosk.domain.events import (
     QuantityChanged,
     SaleReturned,
     SaleVoided,
+    ServiceOpened,
     TrainingEnded,
     TrainingStarted,
 )
@@ -278,6 +279,17 @@ def _deeds(scene: Scene, mode: Attending, basket: Basket | None) -> list[Button]
         )
     if CLOSE in roles:
         deeds += _lane_deeds(scene, mode, below)
+    pays = any(a.stage.is_open for a in lane.ledger.values())
+    rests = isinstance(mode.resume, Idle | Closed) and not (pays or lane.is_training)
+    if TECHNICIAN in roles and rests:
+        deeds.append(
+            Button(
+                "service",
+                t("Service"),
+                icon="wrench",
+                post=ServiceOpened(mode.attendant),
+            )
+        )
     return deeds
 
 

@@ -24,6 +24,7 @@ class Layout(Enum):
     KEYS = "keys"
     CHOICES = "choices"
     MENU = "menu"
+    SERVICE = "service"
 
 
 class Button(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +54,8 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the basket's list. `kind`: item, discount, deposit, note."""
+    """One line of a list. `kind`: item, discount, deposit, note in the basket's; fact,
+    bad, long (over two lines) in the service screen's."""
 
     name: str
     amount: str = ""

@@ -24,10 +24,13 @@ from kiosk.ui.app import LaneApp
 from kiosk.ui.environment import Panel
 from kiosk.ui.gallery import Shelf
 from kiosk.ui.local import Local
+from kiosk.ui.service_gallery import MACHINE
 
 PANELS = {
     "portrait": Panel(1080, 1920, 21.5),
     "landscape": Panel(1920, 1080, 15.6),
+    # The smallest: what a virtual machine shows.
+    "small": Panel(800, 600, 15.0),
 }
 PANEL = os.environ.get("STILLOPEN_PANEL", "portrait")
 PICTURES = Path(__file__).parents[2] / "var" / "gui" / PANEL
@@ -44,6 +47,7 @@ class Stage:
             PANELS[PANEL],
             self.posted.append,
             Shelf(),
+            machine=MACHINE,
             on_drawn=self.drawn.append,
             now=lambda: self.at,
         )

@@ -8,6 +8,7 @@ from kiosk.domain.state import Lane
 from kiosk.ui.audit import audit
 from kiosk.ui.gallery import views
 from kiosk.ui.local import Local
+from kiosk.ui.service_gallery import machine
 
 EXAMPLES = [
     pytest.param(language, name, lane, local, id=f"{language}-{name}")
@@ -21,6 +22,7 @@ EXAMPLES = [
 def test_every_view_is_whole_and_can_be_read_heard_and_hit(
     stage, pictures, language: str, name: str, lane: Lane, local: Local
 ):
+    stage.app.machine = machine(name)
     stage.show(lane, local)
 
     assert audit(stage.app.screen) == []

@@ -64,7 +64,9 @@ RICE = LineItem(
     maximum_quantity=2,
 )
 
-ANA = RosterEntry("7", "Ana", ("approve", "void", "price", "settle", "close"))
+ANA = RosterEntry(
+    "7", "Ana", ("approve", "void", "price", "settle", "close", "technician")
+)
 BEN = RosterEntry("8", "Ben", ("approve",))
 
 RULES = Rules(

@@ -77,6 +77,7 @@ from kiosk.domain.state import (
     Paying,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
 )
 from kiosk.domain.tender import Answer, Attempt, CardResult, Outcome, Stage
@@ -376,6 +377,8 @@ class CheckedLane:
             inner = self._innermost()
             if isinstance(inner.mode, Attending) and inner.mode.attendant == "7":
                 self._attend(inner)
+            elif isinstance(inner.mode, Servicing):
+                self.feed(AttendantLeft())
             elif self._needs_staff() and not isinstance(core(inner.mode), Paying):
                 self.sign_on()
             elif not self.time_passes():

@@ -18,12 +18,14 @@ from played import ANA, APPLES, BEN, BREAD, DEPOSIT, RICE, RULES, WATER, WINE
 from world import CheckedLane
 
 from kiosk.domain import events as e
+from kiosk.domain import service
 from kiosk.domain.lane import encode_state
 from kiosk.domain.modes import basket_of, intervention
+from kiosk.domain.network import NetworkSetting
 from kiosk.domain.policy import BaggingPolicy, CheckPolicy, OfflinePolicy
 from kiosk.domain.pricing import price
 from kiosk.domain.promotion import Coupon, NForM
-from kiosk.domain.state import Attending, Idle, Lane, Training
+from kiosk.domain.state import Attending, Idle, Lane, Servicing, Training
 from kiosk.domain.tender import Answer, CardResult, Outcome, Tender
 
 Draw = Callable[[Any], Any]
@@ -272,6 +274,19 @@ KINDS: dict[type[Any], Callable[[Draw, Lane], Any]] = {
     e.LaneOpened: lambda d, _: e.LaneOpened(d(some_attendant)),
     e.DateConfirmed: lambda d, _: e.DateConfirmed(d(some_attendant)),
     e.DayEnded: lambda d, _: e.DayEnded("2026-11-23", d(some_attendant)),
+    e.ServiceOpened: lambda d, _: e.ServiceOpened(d(some_attendant)),
+    e.ServiceAsked: lambda d, _: e.ServiceAsked(
+        d(st.sampled_from([*service.DEEDS, "?"])),
+        d(some_attendant),
+        d(st.sampled_from([NetworkSetting("eth0"), NetworkSetting("?", "1.2.3.4")])),
+        d(st.sampled_from([0, 0, 3, -1])),
+    ),
+    e.ServiceEnded: lambda d, lane: e.ServiceEnded(
+        d(st.sampled_from(service.DEEDS)),
+        getattr(lane.mode, "asked", lane.seq),
+        d(st.sampled_from(["done", "no_stick", "?"])),
+        d(some_text),
+    ),
     e.TimeLimitReached: lambda d, lane: (
         name := d(st.sampled_from(["idle", "query:foreign", "?", *lane.timers])),
         generation := lane.timers[name].generation if name in lane.timers else 0,
@@ -354,6 +369,7 @@ class AnythingHappens(RuleBasedStateMachine):
                 e.ReprintAsked,
                 e.ItemFound,
                 e.AttendantLeft,
+                e.ServiceOpened,
             ]
         ),
     )
@@ -385,6 +401,14 @@ class AnythingHappens(RuleBasedStateMachine):
     @rule()
     def time_passes(self) -> None:
         self.lane.time_passes()
+
+    @precondition(lambda self: isinstance(self.lane.mode, Servicing))
+    @rule(data=st.data(), kind=st.sampled_from([e.ServiceAsked, e.ServiceEnded]))
+    def the_technician_acts(self, data: Any, kind: type[Any]) -> None:
+        drawn = KINDS[kind](data.draw, self.lane.state)
+        if hasattr(drawn, "attendant"):
+            drawn = replace(drawn, attendant=self.lane.mode.attendant)
+        self.lane.feed(drawn)
 
     @precondition(lambda self: not isinstance(self.lane.mode, Attending))
     @rule()

@@ -63,6 +63,7 @@ from kiosk.domain.state import (
     Paying,
     PinEntry,
     Scanning,
+    Servicing,
     Training,
     Weighing,
 )
@@ -121,7 +122,7 @@ class Shopper:
                 return self._receipt(stage)
             case Closed() if self._looks > _PATIENCE_LOOKS:
                 self.is_gone = True
-            case Closed() | PinEntry() | Attending() | Training():
+            case Closed() | PinEntry() | Attending() | Servicing() | Training():
                 pass
         return None
 
