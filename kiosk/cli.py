@@ -18,8 +18,10 @@ from typing import Annotated
 
 import typer
 
+from kiosk.caretaker.commands import caretaker
 from kiosk.device_commands import devices
 from kiosk.escrow import escrow
+from kiosk.records.attest_command import attest
 from kiosk.records.commands import journal
 from kiosk.reporting import report
 from kiosk.updater.commands import updater
@@ -34,6 +36,8 @@ app = typer.Typer(
 )
 
 app.add_typer(journal, name="journal")
+app.add_typer(attest, name="attest")
+app.add_typer(caretaker, name="caretaker")
 app.add_typer(report, name="report")
 app.add_typer(devices, name="devices")
 app.add_typer(escrow, name="escrow")

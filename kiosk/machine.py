@@ -21,11 +21,15 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """The updater's last word: its state, the release it is about, and why not."""
+    """The updater's last word: its phase, the release it is about, and why not.
 
-    state: str = ""
+    As it stands in status.json; `words` is the reason in English.
+    """
+
+    phase: str = ""
     release: str = ""
-    reason: str = ""
+    reason: str | None = None
+    words: str = ""
     at_ms: int = 0
 
 

@@ -265,6 +265,13 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "kiosk.backoffice": ("kiosk.domain", "kiosk.records", "kiosk.sync.wire"),
     # It reads the lane's answers and keys, and replaces files as records do.
     "kiosk.updater": ("kiosk.records", "kiosk.sync.questions", "kiosk.sync.wire"),
+    # A root service holds as little as it can: no screen, no device, no lane.
+    "kiosk.caretaker": (
+        "kiosk.domain",
+        "kiosk.records",
+        "kiosk.settings",
+        "kiosk.sync.state",
+    ),
     # A screen shows a View of the state and posts taps.
     "kiosk.ui": (
         "kiosk.domain",

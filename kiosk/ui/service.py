@@ -43,17 +43,38 @@ _HEALTH: dict[str, str] = {
     "degraded": N("works badly"),
     "absent": N("does not answer"),
 }
-UPDATE_STATES: dict[str, str] = {
+# The updater's phases and reasons, in its own words (kiosk.updater).
+UPDATE_PHASES: dict[str, str] = {
     "idle": N("nothing to do"),
-    "downloading": N("is being fetched"),
-    "installing": N("is being installed"),
-    "waiting": N("waits for a quiet moment"),
-    "restarting": N("restarts"),
+    "writing": N("is being written"),
+    "written": N("waits for a quiet moment"),
+    "lease": N("waits for a quiet moment"),
+    "rebooting": N("restarts"),
     "testing": N("is on trial"),
-    "done": N("installed"),
+    "kept": N("installed"),
+    "fallen_back": N("went back to the release before"),
     "refused": N("refused"),
-    "failed": N("failed"),
-    "fell_back": N("went back to the release before"),
+}
+UPDATE_REASONS: dict[str, str] = {
+    "not_a_bundle": N("The file is no update."),
+    "unreadable": N("The update cannot be read: try another stick."),
+    "truncated": N("The update is not complete: load it again."),
+    "tampered": N("The update was changed after it was made."),
+    "unsigned": N("The update is not signed."),
+    "wrong_key": N("The update is signed with a key that is not trusted here."),
+    "wrong_hardware": N("The update is for other hardware."),
+    "older": N("The update is older than what runs."),
+    "running_already": N("This release runs already."),
+    "failed_before": N("This release did not work here before."),
+    "no_space": N("There is no room for the update."),
+    "write_failed": N("The update could not be written."),
+    "no_slot": N("It is unclear which of the two systems runs."),
+    "no_boot_loader": N("The boot loader's state cannot be read."),
+    "another_waits": N("Another update waits for its restart."),
+    "lost": N("The update was lost on the way: load it again."),
+    "not_healthy": N("The new release did not pass its check."),
+    "never_finished": N("The new release hung, or the power went."),
+    "failed_starts": N("The release did not start three times in a row."),
 }
 # Seen one after the other with "More": so many fit on the lowest panel.
 DEVICES_SHOWN = 8
@@ -129,16 +150,18 @@ def _system(scene: Scene) -> View:
         (t("Lane"), machine.lane_id),
         (t("Prices from"), _ago(scene, machine.catalog_ms)),
     ]
-    state = t(UPDATE_STATES[update.state]) if update.state in UPDATE_STATES else ""
-    words = " · ".join(
-        part for part in (plain(update.release), state or plain(update.state)) if part
-    )
+    phase = UPDATE_PHASES.get(update.phase)
+    state = t(phase) if phase else plain(update.phase)
+    words = " · ".join(filter(None, (plain(update.release), state)))
     if update.at_ms:
         words = f"{words} · {_ago(scene, update.at_ms)}" if words else ""
     rows = [_fact(scene, name, value) for name, value in facts]
     rows.append(_fact(scene, t("Last update"), words))
     if update.reason:
-        rows.append(Row(t("Why"), plain(update.reason)[:200], kind="long"))
+        # A reason of a later updater is shown as that one says it.
+        known = UPDATE_REASONS.get(update.reason)
+        why = t(known) if known else plain(update.words)[:200]
+        rows.append(Row(t("Why"), why or plain(update.reason), kind="long"))
     return _section(scene, "system", tuple(rows))
 
 
@@ -168,8 +191,12 @@ def _device(scene: Scene, look: DeviceLook) -> Row:
     # The lane's own word is newer than what was read beside it.
     health = scene.lane.devices.get(look.name, look.health)
     words = t(_HEALTH[health]) if health in _HEALTH else t("not heard of yet")
+    if look.driver == "none":
+        words = t("this lane has none")
     if look.trouble:
-        words += f" · {plain(look.trouble)[:80]}"
+        trouble = plain(look.trouble)[:80]
+        is_over = health == "ready"
+        words += " · " + (t("last: {trouble}", trouble=trouble) if is_over else trouble)
         if look.trouble_ms:
             words += f" ({scene.words.time(look.trouble_ms)})"
     name = t(DEVICE_NAMES[look.name]) if look.name in DEVICE_NAMES else look.name
@@ -188,8 +215,7 @@ def _network(scene: Scene) -> View:
         rows.append(
             Row(
                 card.name,
-                f"{address} · {how}",
-                detail=link,
+                f"{address} · {how} · {link}",
                 kind="fact" if card.has_link else "bad",
             )
         )
@@ -197,7 +223,8 @@ def _network(scene: Scene) -> View:
             t("Gateway {address}", address=card.gateway) if card.gateway else "",
             t("Names {address}", address=", ".join(card.names)) if card.names else "",
         ]
-        rows.append(_fact(scene, "", " · ".join(part for part in further if part)))
+        if any(further):
+            rows.append(Row("", " · ".join(filter(None, further)), kind="fact"))
     if not cards:
         rows.append(_fact(scene, t("Network"), t("No network card was found")))
     setters = tuple(

@@ -39,8 +39,8 @@ MACHINE = Machine(
     update=Update(
         "refused",
         "1.5.0",
-        "its signature is not one that this machine trusts",
-        NOON_MS - 40 * 60_000,
+        "wrong_key",
+        at_ms=NOON_MS - 40 * 60_000,
     ),
     cards=(
         NetworkCard(
@@ -50,11 +50,11 @@ MACHINE = Machine(
     ),
     devices=(
         DeviceLook("scanner", "serial", "ready"),
-        DeviceLook("printer", "escpos_usb", "absent", "out of paper", NOON_MS - 60_000),
+        DeviceLook("printer", "escpos_usb", "ready", "out of paper", NOON_MS - 60_000),
         DeviceLook("terminal", "zvt_tcp", "ready"),
         DeviceLook("scale", "mettler_8217", "ready"),
         DeviceLook("bagging", "none", ""),
-        DeviceLook("ups", "nut", "degraded", "battery is old", NOON_MS - 7_200_000),
+        DeviceLook("ups", "nut", "absent", "battery is old", NOON_MS - 7_200_000),
         DeviceLook("light", "relay", "ready"),
         DeviceLook("speaker", "system", "ready"),
         DeviceLook("keypad", "hid", "ready"),

@@ -19,6 +19,8 @@ from kiosk.ui.environment import FONTS, check_fonts
 
 # Kivy's own default name: whatever draws text without being told gets Noto Sans.
 FONT = "Roboto"
+# Characters; an address of a receipt is shorter.
+_LONG_QR = 150
 
 
 def register_fonts() -> None:
@@ -63,9 +65,10 @@ def _texture(image: Image.Image, *, smooth: bool = True) -> Any:
 
 
 def _qr(address: str, px: int) -> Image.Image:
-    code = qrcode.QRCode(
-        error_correction=qrcode.constants.ERROR_CORRECT_M, border=2, box_size=1
-    )
+    # A long code is read off clean glass: larger modules help more than spare ones.
+    level = "M" if len(address) <= _LONG_QR else "L"
+    correction = getattr(qrcode.constants, f"ERROR_CORRECT_{level}")
+    code = qrcode.QRCode(error_correction=correction, border=2, box_size=1)
     code.add_data(address)
     code.make(fit=True)
     modules = code.get_matrix()
