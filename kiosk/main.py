@@ -56,6 +56,7 @@ from kiosk.records.journal import Journal, JournalFailed
 from kiosk.records.keys import load_public_key
 from kiosk.records.rotation import rotate
 from kiosk.runner import LaneRunner, recover
+from kiosk.servicing import Desk
 from kiosk.settings import ConfigError, Settings, version_of
 from kiosk.sync.socket import (
     Acknowledged,
@@ -115,6 +116,7 @@ class LaneProgram:
             settings.label_rules(),
             settings.store.timezone,
             pins_waiting,
+            lambda: self.desk.unsent_sales(),
         )
         self._resolve = resolver
         self._journal = self.records.journal
@@ -145,6 +147,17 @@ class LaneProgram:
             self.runner.post,
             lambda: self.runner.lane,
         )
+        self.desk = Desk(
+            lane_id=settings.lane_id,
+            state=settings.state,
+            release=RELEASE,
+            drivers=settings.all_devices(),
+            has_office=bool(settings.sync.server_url),
+            key=self.records.key,
+            head=lambda: self._journal.head,
+            catalog_ms=lambda: self._catalog.made_ms,
+            clock=self.clock,
+        )
         self._roster: Roster | None = None
         self._was_online: bool | None = None
         self._acknowledged = 0
@@ -169,6 +182,7 @@ class LaneProgram:
             sound=self.devices["speaker"].play,
             may_not_use=self._may_not_use,
             answer_updater=self.answering.lease_answered,
+            serve=self.desk.serve,
         )
         self._disk = DiskWatch(settings.state, self.records.ballast, self.runner.post)
         self._socket: LaneSocket | None = None
@@ -192,6 +206,7 @@ class LaneProgram:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
         self._disk.close()
+        self.desk.close()
         if self._socket:
             self._socket.close()
         for device in self.devices.values():
@@ -249,6 +264,7 @@ class LaneProgram:
     def _on_disk(self, event: Event) -> None:
         self.effects.on_disk(event)
         self.answering.heard(event)
+        self.desk.heard(event)
 
     def _known_labels(self) -> KnownLabels:
         return KnownLabels(
@@ -258,6 +274,7 @@ class LaneProgram:
     def _shown(self, lane: Lane) -> None:
         """Hand a state to the screen; fold the journal's log in while nobody waits."""
         self._show(lane)
+        self.desk.follow(lane)
         if isinstance(lane.mode, Idle) and lane.seq - self._folded_seq >= _FOLD_ENTRIES:
             self._folded_seq = lane.seq
             self._journal.checkpoint()
@@ -353,6 +370,7 @@ class LaneProgram:
         """Take what sync brought. On the socket's thread."""
         match message:
             case OfficeSeen(is_online=is_online):
+                self.desk.office_seen(is_online)
                 if is_online != self._was_online:
                     self._was_online = is_online
                     self.runner.post(NetworkChanged(is_online))
@@ -490,6 +508,7 @@ def run(settings: Settings, bench: Path | None = None) -> None:
         production=settings.production,
         on_drawn=drawn,
         on_second=second,
+        machine=program.desk.machine,
     )
     if bench is not None:
         window = importlib.import_module("kiosk.bench.window")
@@ -497,6 +516,7 @@ def run(settings: Settings, bench: Path | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stop())
     program.watch(app.see)
+    program.desk.start(app.know)
     program.start()
     try:
         app.run()
