@@ -44,6 +44,7 @@ from kiosk.ui.gallery import (
 )
 from kiosk.ui.local import Local, follow, stocked
 from kiosk.ui.presenter import is_timed, present
+from kiosk.ui.service_gallery import MACHINE, machine
 from kiosk.ui.theme import THEME, contrast
 
 EXAMPLES = {
@@ -101,6 +102,18 @@ def test_the_lane_has_an_ear_for_every_button_that_is_offered(name):
 )
 def test_presenting_twice_is_the_same(mode):
     assert present(lane(mode), Local()) == present(lane(mode), Local())
+
+
+@pytest.mark.parametrize(("language", "name"), EXAMPLES)
+def test_a_development_release_says_so_on_every_screen(language, name):
+    view = present(*EXAMPLES[language, name], machine=machine("a_development"))
+    assert view.banners[0].name == "development"
+
+
+def test_a_production_release_says_nothing_of_the_kind():
+    for state, local in EXAMPLES.values():
+        view = present(state, local, machine=MACHINE)
+        assert "development" not in [bar.name for bar in view.banners]
 
 
 def test_prompts_are_short():
