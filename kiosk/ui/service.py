@@ -23,7 +23,7 @@ SECTIONS: dict[str, str] = {
     "devices": N("Devices"),
     "network": N("Network"),
     "queue": N("Queue"),
-    "work": N("Maintenance"),
+    "work": N("Actions"),
 }
 DEVICE_NAMES: dict[str, str] = {
     "scanner": N("Scanner"),
