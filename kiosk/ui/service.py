@@ -156,7 +156,7 @@ def _system(scene: Scene) -> View:
     if update.at_ms:
         words = f"{words} · {_ago(scene, update.at_ms)}" if words else ""
     rows = [_fact(scene, name, value) for name, value in facts]
-    rows.append(_fact(scene, t("Last update"), words))
+    rows.append(_fact(scene, t("Last update"), words or t("none yet")))
     if update.reason:
         # A reason of a later updater is shown as that one says it.
         known = UPDATE_REASONS.get(update.reason)
@@ -166,7 +166,7 @@ def _system(scene: Scene) -> View:
 
 
 def _devices(scene: Scene) -> View:
-    looks = scene.machine.devices
+    looks = sorted(scene.machine.devices, key=_place)
     first = min(scene.local.first, max(0, len(looks) - 1))
     first -= first % DEVICES_SHOWN
     shown = looks[first : first + DEVICES_SHOWN]
@@ -184,6 +184,13 @@ def _devices(scene: Scene) -> View:
         )
     rows = tuple(_device(scene, look) for look in shown)
     return _section(scene, "devices", rows, buttons=leaf)
+
+
+def _place(look: DeviceLook) -> tuple[bool, int]:
+    """Return where a device stands: those that the lane has first."""
+    names = list(DEVICE_NAMES)
+    place = names.index(look.name) if look.name in names else len(names)
+    return look.driver == "none", place
 
 
 def _device(scene: Scene, look: DeviceLook) -> Row:

@@ -8,9 +8,9 @@ from itertools import count
 import pytest
 from msgspec.structs import replace
 
-from kiosk.asked import ItemPicked, PinGiven
+from kiosk.asked import DeedAsked, ItemPicked, PinGiven
 from kiosk.domain.catalog import line_of
-from kiosk.domain.effects import Authorize, CheckPin, PrepareTender, PrintReceipt
+from kiosk.domain.effects import Authorize, CheckPin, PrepareTender, PrintReceipt, Serve
 from kiosk.domain.events import (
     BaggingWeight,
     DeviceChanged,
@@ -24,6 +24,8 @@ from kiosk.domain.events import (
     Restarted,
     RosterChanged,
     RulesChanged,
+    ServiceAsked,
+    ServiceEnded,
     StartPressed,
     TenderConfirmed,
     TenderMoment,
@@ -70,6 +72,8 @@ class Shop:
                         self.attempt = attempt
                     case PrintReceipt(sale=sale):
                         self.printed = sale
+                    case Serve():
+                        self.wanted = effect
                     case CheckPin(attendant=attendant, nonce=nonce):
                         right = self.pin == PIN
                         self.happens(PinChecked(attendant, nonce, right, NOON_MS))
@@ -95,6 +99,8 @@ class Shop:
                     case PinGiven(attendant=attendant, pin=pin):
                         self.pin = pin
                         self.happens(PinTried(attendant, f"n{next(self.ids)}", NOON_MS))
+                    case DeedAsked(deed=deed, attendant=attendant):
+                        self.happens(ServiceAsked(deed, attendant))
                     case StartPressed():
                         self.happens(StartPressed(NOON_MS, f"b{next(self.ids)}"))
                     case PayPressed():
@@ -224,6 +230,23 @@ def test_an_attendant_ends_a_sale_and_closes_the_lane(shop):
     shop.sign_on()
     shop.taps("open_lane")
     assert isinstance(shop.lane.mode, Idle)
+
+
+def test_a_technician_copies_the_logs_and_the_lane_sells_on(shop):
+    shop.sign_on()
+    shop.taps("service", "tab_work", "logs")
+    assert shop.view == "service_doing_logs"
+    shop.scans(LINES[0])
+    assert shop.view == "service_doing_logs"
+
+    shop.happens(ServiceEnded("logs", shop.wanted.asked, "stick_pulled"))
+    assert shop.view == "service_logs_stick_pulled"
+    shop.taps("ok", "logs")
+    shop.happens(ServiceEnded("logs", shop.wanted.asked, "done", "a.jsonl.gz"))
+    shop.taps("ok", "leave")
+    assert shop.view == "attract"
+    shop.scans(LINES[0])
+    assert shop.view == "scanning"
 
 
 def test_a_basket_is_put_aside_and_taken_up_again(shop):
