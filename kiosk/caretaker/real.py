@@ -189,7 +189,7 @@ def _blocked() -> tuple[str, ...]:
     try:
         told = _run("usbguard", "list-devices", "--blocked")
     except OSError as error:
-        log.info("usbguard does not answer: %s", error)
+        log.debug("usbguard does not answer: %s", error)
         return ()
     return usb.blocked_sticks(told.decode(errors="replace"))
 
