@@ -39,8 +39,8 @@ from kiosk.domain.state import (
 )
 from kiosk.domain.tax import TaxRules
 from kiosk.domain.tender import Attempt, OpenItem, Sale, Stage, Tender
-from kiosk.ui.checkout import CLOSED
 from kiosk.ui import service_gallery
+from kiosk.ui.checkout import CLOSED
 from kiosk.ui.local import Local, stocked
 from kiosk.ui.shopping import NOTICES
 

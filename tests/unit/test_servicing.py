@@ -32,6 +32,9 @@ from kiosk.records.rotation import file_name
 from kiosk.servicing import Desk
 from kiosk.sync.state import SyncState
 from kiosk.ui.gallery import SALE
+from kiosk.ui.service import UPDATE_PHASES, UPDATE_REASONS
+from kiosk.updater.store import Phase
+from kiosk.updater.words import Reason
 
 KEY = SigningKey.from_seed(b"k" * 32)
 HEAD = Head(901, "ab" * 32)
@@ -266,3 +269,8 @@ def test_network_cards_are_read_as_the_kernel_has_them(room):
     assert (found.name, found.gateway) == ("enp1s0", "192.168.1.1")
     assert found.has_link
     assert found.is_fixed
+
+
+def test_the_screen_has_words_for_everything_the_updater_says():
+    assert set(UPDATE_PHASES) == {phase.value for phase in Phase}
+    assert set(UPDATE_REASONS) == {reason.value for reason in Reason}
