@@ -23,6 +23,7 @@ from kiosk.escrow import escrow
 from kiosk.records.commands import journal
 from kiosk.reporting import report
 from kiosk.updater.commands import updater
+from kiosk.ups_commands import ups
 
 app = typer.Typer(
     name="kiosk",
@@ -38,6 +39,7 @@ app.add_typer(report, name="report")
 app.add_typer(devices, name="devices")
 app.add_typer(escrow, name="escrow")
 app.add_typer(updater, name="updater")
+app.add_typer(ups, name="ups")
 
 
 SettingsFile = Annotated[
