@@ -198,9 +198,11 @@ def test_mains_that_stay_away_end_in_a_shutdown_with_a_full_battery(machine):
 
 def test_mains_that_come_back_in_time_are_an_all_clear(patient):
     patient.ups.mains_lost()
-    patient.until(lambda: (patient.folder / "upssched.lock").exists())
+    counting = patient.folder / "upssched.pipe"
+    patient.until(counting.exists)
     patient.ups.mains_back()
-    patient.until(lambda: not (patient.folder / "upssched.lock").exists())
+    # upssched ends 15 seconds after its last timer was called off.
+    patient.until(lambda: not counting.exists())
     assert not patient.is_off
 
 
