@@ -372,14 +372,7 @@ def _nut_ups(options: Nut) -> object:
 
     login = None
     if options.user:
-        try:
-            password = Path(options.password_file).read_text().strip()
-        except OSError as error:
-            raise DeviceConfigError(
-                "devices.ups.password_file",
-                f"{options.password_file}: {_reason(error)}",
-            ) from error
-        login = Login(options.user, password)
+        login = Login(options.user, password_file=options.password_file)
     return NutUps(
         lambda: NutClient(options.host, options.port),
         options.ups,

@@ -25,6 +25,7 @@ from kiosk.records.attest_command import attest
 from kiosk.records.commands import journal
 from kiosk.reporting import report
 from kiosk.updater.commands import updater
+from kiosk.ups_commands import ups
 
 app = typer.Typer(
     name="kiosk",
@@ -42,6 +43,7 @@ app.add_typer(report, name="report")
 app.add_typer(devices, name="devices")
 app.add_typer(escrow, name="escrow")
 app.add_typer(updater, name="updater")
+app.add_typer(ups, name="ups")
 
 
 SettingsFile = Annotated[

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from hardware import registry
+from kiosk import ups_config
 from kiosk.domain import promotion, restricted, tax
 from kiosk.domain.currency import MINOR_DIGITS, NUMERIC_CODES
 from kiosk.domain.label import LabelRules
@@ -21,6 +22,7 @@ from kiosk.domain.policy import BaggingPolicy, CheckPolicy, Limits, OfflinePolic
 from kiosk.domain.pricing import PricingRules
 from kiosk.domain.promotion import Offer
 from kiosk.domain.tax import TaxRules
+from kiosk.ups_config import UpsSettings
 
 _NEEDED = ("scanner", "terminal", "printer")
 _LANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -120,6 +122,8 @@ class Settings(_Shape, frozen=True):
     bagging: BaggingPolicy = BaggingPolicy()
     checks: CheckPolicy = CheckPolicy()
     offers: tuple[Offer, ...] = ()
+    # The UPS on this machine, which its NUT watches and the lane asks.
+    ups: UpsSettings = UpsSettings()
     devices: dict[str, dict[str, Any]] = {}
 
     def rules(self) -> Rules:
@@ -151,8 +155,15 @@ class Settings(_Shape, frozen=True):
         )
 
     def all_devices(self) -> dict[str, dict[str, Any]]:
-        """Return the devices' options, with "none" for those a lane may lack."""
-        absent = {device: {"driver": "none"} for device in _MAY_LACK}
+        """Return the devices' options, with "none" for those a lane may lack.
+
+        A UPS of this machine's own needs no `[devices.ups]`.
+        """
+        absent: dict[str, dict[str, Any]] = {
+            device: {"driver": "none"} for device in _MAY_LACK
+        }
+        if self.ups.is_there:
+            absent["ups"] = ups_config.lane_device()
         return {**absent, **self.devices}
 
     @property
@@ -321,6 +332,7 @@ def _check(settings: Settings, name: str) -> None:
             if not 0 <= value <= _LARGEST_LIMIT * 1000
         ]
     faults += [f"tax: {fault}" for fault in tax.problems(settings.tax)]
+    faults += ups_config.problems(settings.ups)
     faults += [f"offers: {fault}" for fault in promotion.problems(settings.offers)]
     faults += [
         f"devices.{device}: is needed and missing; a lane cannot sell without"

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -23,10 +24,18 @@ FIGURES_SECONDS = 60.0
 
 
 class Login(msgspec.Struct, frozen=True):
-    """Who may order a shutdown at upsd."""
+    """Who may order a shutdown at upsd. The password is another one after each boot, so
+    a file is read when it is needed; that it lacks is no reason not to sell."""
 
     user: str
-    password: str
+    password: str = ""
+    password_file: str = ""
+
+    def secret(self) -> str:
+        """Return the password. Raises `OSError` where its file cannot be read."""
+        if self.password_file:
+            return Path(self.password_file).read_text(encoding="utf-8").strip()
+        return self.password
 
     def __repr__(self) -> str:
         return f"Login({self.user}, ******)"
@@ -83,7 +92,7 @@ class NutUps:
             log.error("no shutdown could be ordered: %s", error)
             return
         try:
-            answer = client.log_in(self._login.user, self._login.password)
+            answer = client.log_in(self._login.user, self._login.secret())
             if isinstance(answer, Done):
                 answer = client.force_shutdown(self._ups)
             if not isinstance(answer, Done):
