@@ -19,6 +19,8 @@ COMMAND_LINE = (
     # Nobody types; nothing unsigned is loaded.
     " sysrq_always_enabled=0 module.sig_enforce=1 lockdown=integrity"
     " systemd.machine_id=firmware"
+    # No USB device is used before usbguard let it in.
+    " usbcore.authorized_default=0"
 )
 # What tests add: a serial line to read. The root is the same, byte for byte.
 TEST_WORDS = (
