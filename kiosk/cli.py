@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from random import SystemRandom
 from types import ModuleType
 from typing import Annotated
 
@@ -53,6 +54,13 @@ SettingsFile = Annotated[
     ),
 ]
 DEFAULT_SETTINGS = Path("/etc/stillopen/lane.toml")
+FleetFile = Annotated[
+    Path,
+    typer.Option(
+        "--fleet", metavar="FILE", help="Where the back office and releases are."
+    ),
+]
+DEFAULT_FLEET = Path("/etc/stillopen/fleet.toml")
 
 
 def main() -> None:
@@ -170,14 +178,21 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
         loaded = settings_module.load(settings)
     except settings_module.ConfigError as error:
         _fail(str(error))
-    if not loaded.sync.server_url:
+    # What enrolment wrote beside lane.toml holds where lane.toml says nothing else.
+    files = _load("kiosk.enrolment.files")
+    enrolled = files.enrolled(files.Places())
+    is_ours = enrolled is not None and enrolled.lane_id == loaded.lane_id
+    server_url, server_key = loaded.sync.server_url, loaded.sync.server_key
+    token = loaded.sync.enrol_token
+    if is_ours and not server_url:
+        server_url, token = enrolled.office, enrolled.token
+        server_key = str(files.Places().config / "office.pub")
+    if not server_url:
         _fail(f"{settings}: sync.server_url is needed to sync, and missing")
-    if not loaded.sync.server_key:
+    if not server_key:
         _fail(f"{settings}: sync.server_key is needed to sync, and missing")
     process = _load("kiosk.sync.process")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _until_stopped()
     state = loaded.state
     process.run(
         process.SyncSettings(
@@ -185,17 +200,58 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
             journal_dir=state / "journal",
             state_dir=state / "sync",
             catalog_path=state / "catalog.db",
-            server_url=loaded.sync.server_url,
+            server_url=server_url,
             key_path=state / "lane.key",
-            server_key_path=Path(loaded.sync.server_key),
+            server_key_path=Path(server_key),
             lane_socket=state / "lane.sock",
-            enrol_token=loaded.sync.enrol_token,
+            enrol_token=token,
+            release=_load("kiosk.running").running().release,
             hello_seconds=loaded.sync.hello_seconds,
             longest_retry_seconds=loaded.sync.longest_retry_seconds,
             answer_seconds=loaded.sync.answer_seconds,
         ),
         stop,
     )
+
+
+def _until_stopped() -> threading.Event:
+    """Return what is set when somebody wants this process to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@app.command()
+def enrol(
+    fleet: FleetFile = DEFAULT_FLEET,
+    state: Annotated[
+        Path, typer.Option(help="Where the machine's key is kept for good.")
+    ] = Path("/state"),
+    config: Annotated[
+        Path, typer.Option(help="Where the lane's settings are put.")
+    ] = Path("/var/lib/stillopen-config"),
+    run: Annotated[
+        Path, typer.Option(help="Where the screen finds the claim code.")
+    ] = Path("/run/stillopen-enrol"),
+) -> None:
+    """Ask the back office to take this blank kiosk, until an admin has."""
+    _log()
+    places = _load("kiosk.enrolment.files").Places(state, config, run)
+    if places.lane_toml.exists():
+        typer.echo("this kiosk is a lane already: nothing to ask for")
+        return
+    settings_module = _load("kiosk.settings")
+    try:
+        loaded = _load("kiosk.fleet_settings").load(fleet)
+    except settings_module.ConfigError as error:
+        _fail(str(error))
+    if not loaded.office:
+        _fail(f"{fleet}: office is needed to enrol, and missing", status=78)
+    process = _load("kiosk.enrolment.process")
+    release = _load("kiosk.running").running()
+    enroller = process.Enroller(loaded, places, release)
+    process.run(enroller, _until_stopped(), SystemRandom())
 
 
 @app.command()

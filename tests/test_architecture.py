@@ -260,11 +260,33 @@ def kivy_stays_in_the_screen(file: File) -> Iterator[str]:
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "kiosk.domain": (),
     "kiosk.records": ("kiosk.domain",),
-    "kiosk.sync": ("kiosk.domain", "kiosk.records"),
+    # What its hello says of the machine below the lane stands in a few files.
+    "kiosk.sync": ("kiosk.domain", "kiosk.records", "kiosk.running"),
     # The wire is spoken on both ends in the same words.
-    "kiosk.backoffice": ("kiosk.domain", "kiosk.records", "kiosk.sync.wire"),
-    # It reads the lane's answers and keys, and replaces files as records do.
-    "kiosk.updater": ("kiosk.records", "kiosk.sync.questions", "kiosk.sync.wire"),
+    "kiosk.backoffice": (
+        "kiosk.domain",
+        "kiosk.records",
+        "kiosk.sync.wire",
+        "kiosk.sync.claim",
+    ),
+    # Asks with sync's words, and checks settings as the lane will read them.
+    "kiosk.enrolment": (
+        "kiosk.records",
+        "kiosk.running",
+        "kiosk.settings",
+        "kiosk.fleet_settings",
+        "kiosk.sync",
+    ),
+    # It reads the lane's answers and keys, and replaces files as records do; the poller
+    # knows its fleet and what runs.
+    "kiosk.updater": (
+        "kiosk.records",
+        "kiosk.running",
+        "kiosk.settings",
+        "kiosk.fleet_settings",
+        "kiosk.sync.questions",
+        "kiosk.sync.wire",
+    ),
     # A root service holds as little as it can: no screen, no device, no lane.
     "kiosk.caretaker": (
         "kiosk.domain",

@@ -16,6 +16,7 @@ import requests
 
 from kiosk.records.chain import Entry, Head
 from kiosk.records.keys import SigningKey
+from kiosk.sync.claim import CLAIM_DOMAIN, Approval, Claim, OfficeKey
 from kiosk.sync.push import SyncError, TooLarge
 from kiosk.sync.wire import (
     ANSWER_DOMAIN,
@@ -101,6 +102,29 @@ class Office:
         sealed = seal(self._key, ENROL_DOMAIN, enrol)
         reply = self._send("enrol", msgspec.json.encode(sealed), {})
         self._answer(reply, sealed.signature, Enrolled)
+
+    def key(self) -> bytes:
+        """Return the key this back office says is its own: proven by nothing yet."""
+        reply = self.fetch("office")
+        if reply.status != 200:
+            raise refused(reply)
+        try:
+            return bytes.fromhex(read(reply.content, OfficeKey).key)
+        except ValueError as error:
+            raise strange(reply, str(error)) from error
+
+    def claim(self, claim: Claim) -> Approval:
+        """Ask to be known; return how the back office stands to it."""
+        sealed = seal(self._key, CLAIM_DOMAIN, claim)
+        reply = self._ask(
+            "POST",
+            "claims",
+            msgspec.json.encode(sealed),
+            {"Content-Type": "application/json"},
+            self._answer_seconds,
+            LARGEST_ANSWER,
+        )
+        return self._answer(reply, sealed.signature, Approval)
 
     def hello(self, hello: Hello) -> Welcome:
         """Say hello; return what the back office holds of this lane's journal."""

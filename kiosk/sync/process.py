@@ -18,6 +18,7 @@ import msgspec
 from kiosk.records.chain import Entry, Head
 from kiosk.records.journal import JournalDamaged
 from kiosk.records.keys import SigningKey, load_public_key
+from kiosk.running import slot_and_outcome
 from kiosk.sync.catalog import bring_up_to_date, version_of
 from kiosk.sync.office import ANSWER_SECONDS, CONNECT_SECONDS, NotEnrolled, Office
 from kiosk.sync.push import LAST_RETRY_SECONDS, SyncError, TooLarge, retry_seconds, sync
@@ -208,9 +209,12 @@ class Courier:
         self._save(acknowledged)
 
     def _hello(self, hello: Hello) -> Welcome:
+        slot, outcome = slot_and_outcome()
         welcome = self._office.hello(
             msgspec.structs.replace(
                 hello,
+                slot=slot,
+                updater=outcome,
                 catalog_version=version_of(self._settings.catalog_path),
                 release=self._settings.release,
             )

@@ -96,6 +96,9 @@ class Hello(msgspec.Struct, frozen=True):
     oldest_unsent_ms: int = 0
     catalog_version: int = 0
     release: str = ""
+    # Of the machine below the lane: the running slot, the updater's last outcome.
+    slot: str = ""
+    updater: str = ""
 
 
 class Welcome(msgspec.Struct, frozen=True):
