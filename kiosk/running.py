@@ -32,8 +32,10 @@ class Running(msgspec.Struct, frozen=True):
 class _Status(msgspec.Struct, frozen=True):
     """The updater's status document, as far as it is told to the back office."""
 
-    slot: str = ""
-    outcome: str = ""
+    phase: str = ""
+    release: str = ""
+    running_slot: str | None = None
+    reason: str | None = None
 
 
 def running(path: Path = RELEASE_FILE) -> Running:
@@ -63,8 +65,9 @@ def slot_and_outcome(
         for word in _text(command_line).split()
         if word.startswith(ROOT_HASH)
     ]
-    slot = said.slot or (hashes[0] if hashes else "")
-    return slot, said.outcome[:LONGEST_OUTCOME]
+    slot = said.running_slot or (hashes[0] if hashes else "")
+    outcome = " ".join(filter(None, (said.phase, said.release, said.reason)))
+    return slot, outcome[:LONGEST_OUTCOME]
 
 
 def _text(path: Path) -> str:
