@@ -303,6 +303,33 @@ def backoffice(
     )
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def fleet(context: typer.Context) -> None:
+    """Enrol kiosks, see who runs what, publish releases, fetch logs."""
+    # Loaded when asked for: it brings the back office's libraries, which no lane has
+    # to wait for.
+    commands = typer.main.get_command(_load("kiosk.fleet.commands").fleet)
+    commands.main(context.args, prog_name="kiosk fleet")
+
+
+updater = typer.Typer(help="Bring newer releases to this machine.")
+app.add_typer(updater, name="updater")
+
+
+@updater.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def poll(context: typer.Context) -> None:
+    """Look for newer releases, and bring them to the updater's inbox."""
+    polling = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    polling.command()(_load("kiosk.updater.poll_command").poll)
+    typer.main.get_command(polling).main(context.args, prog_name="kiosk updater poll")
+
+
 @app.command()
 def decode(
     files: Annotated[list[Path], typer.Argument(help="Pictures to read.")],

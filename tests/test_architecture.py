@@ -165,6 +165,8 @@ BEYOND_PORTS: Mapping[str, tuple[str, ...]] = {
         "hardware.diagnose",
         "hardware.exercise",
     ),
+    # Card numbers leave no log: the terminals' own rule, wherever text goes out.
+    "kiosk/sync/logs.py": ("hardware.terminal.redact",),
     # `kiosk decode` reads pictures.
     "kiosk/cli.py": (
         "hardware.scanner.commands",

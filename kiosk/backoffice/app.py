@@ -21,6 +21,7 @@ from kiosk.backoffice.claims import Claims
 from kiosk.backoffice.console import console_routes
 from kiosk.backoffice.fleet_api import admin_token, fleet_routes
 from kiosk.backoffice.intake import Intake
+from kiosk.backoffice.log_fetch import LogFetches
 from kiosk.backoffice.orders import Orders
 from kiosk.backoffice.store import Store
 from kiosk.records.keys import SigningKey
@@ -80,6 +81,7 @@ def create_app(settings: OfficeSettings) -> Litestar:
     intake = Intake(store, now_ms, new_id)
     orders = Orders(store, key, now_ms, new_id)
     claims = Claims(store, key, now_ms, new_token)
+    logs = LogFetches(store, orders, settings.folder / "logs", now_ms)
     token = admin_token(settings.folder)
     # Another page cannot know it, so it cannot press our buttons.
     form_token = secrets.token_hex(16)
@@ -94,7 +96,7 @@ def create_app(settings: OfficeSettings) -> Litestar:
     return Litestar(
         route_handlers=[
             *lane_routes(intake, orders, catalogues, key, settings.enrol_token),
-            *fleet_routes(store, claims, key, token),
+            *fleet_routes(store, claims, logs, key, token),
             *claim_console_routes(claims, form_token, token, now_ms),
             *console_routes(
                 store, orders, claims, form_token, settings.store_name, now_ms

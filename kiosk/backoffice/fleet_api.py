@@ -14,11 +14,13 @@ import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import RawBody
+from litestar.params import FromPath, RawBody
 
 from kiosk.backoffice.api import in_json, refuse
 from kiosk.backoffice.claims import ClaimError, Claims
+from kiosk.backoffice.log_fetch import LogFetches
 from kiosk.backoffice.machines import machines
+from kiosk.backoffice.orders import OrderError
 from kiosk.backoffice.store import Store
 from kiosk.records.disk import replace_file
 from kiosk.records.keys import SigningKey
@@ -43,6 +45,13 @@ class Approve(msgspec.Struct, frozen=True):
     replace: bool = False
 
 
+class AskLog(msgspec.Struct, frozen=True):
+    """An admin wants a lane's technical log of the last hours."""
+
+    lane_id: str
+    hours: int
+
+
 class Refuse(msgspec.Struct, frozen=True):
     """An admin sends a kiosk away."""
 
@@ -63,7 +72,7 @@ def is_admin(given: str, token: str) -> bool:
 
 
 def fleet_routes(
-    store: Store, claims: Claims, key: SigningKey, token: str
+    store: Store, claims: Claims, logs: LogFetches, key: SigningKey, token: str
 ) -> list[HTTPRouteHandler]:
     """Return what answers kiosks without a lane, and admins, under /api/v1."""
 
@@ -132,7 +141,64 @@ def fleet_routes(
         with store.reading() as connection:
             return as_json(machines(connection))
 
-    return [office, claim, waiting, approve, send_away, lanes]
+    @post("/api/v1/fleet/logs", sync_to_thread=True, status_code=200)
+    def ask_log(
+        request: Request[object, object, State], body: RawBody
+    ) -> Response[bytes]:
+        if (no := stranger(request)) is not None:
+            return no
+        try:
+            asked = read(body, AskLog)
+            return as_json(logs.ask(asked.lane_id, asked.hours))
+        except (WireError, OrderError) as error:
+            return refuse(Refusal(400, str(error)))
+
+    @get("/api/v1/fleet/logs/{directive_id:str}", sync_to_thread=True)
+    def log(
+        request: Request[object, object, State], directive_id: FromPath[str]
+    ) -> Response[bytes]:
+        if (no := stranger(request)) is not None:
+            return no
+        found = logs.find(directive_id)
+        if found is None:
+            return refuse(Refusal(404, "nobody asked for this log"))
+        return as_json(found)
+
+    @get("/api/v1/fleet/logs/{directive_id:str}/text", sync_to_thread=True)
+    def log_text(
+        request: Request[object, object, State], directive_id: FromPath[str]
+    ) -> Response[bytes]:
+        if (no := stranger(request)) is not None:
+            return no
+        found = logs.find(directive_id)
+        if found is None:
+            return refuse(Refusal(404, "nobody asked for this log"))
+        return Response(b"".join(logs.text(found)), media_type=MediaType.TEXT)
+
+    @post("/api/v1/lanes/{lane_id:str}/logs", sync_to_thread=True, status_code=200)
+    def piece(lane_id: FromPath[str], body: RawBody) -> Response[bytes]:
+        try:
+            signed = read(body, Signed)
+        except WireError as error:
+            return refuse(Refusal(400, str(error)))
+        held = logs.take(lane_id, signed)
+        if isinstance(held, Refusal):
+            return refuse(held)
+        content = msgspec.Raw(msgspec.json.encode(held))
+        return in_json(seal(key, ANSWER_DOMAIN, Answer(signed.signature, content)))
+
+    return [
+        office,
+        claim,
+        waiting,
+        approve,
+        send_away,
+        lanes,
+        ask_log,
+        log,
+        log_text,
+        piece,
+    ]
 
 
 def as_json(content: object) -> Response[bytes]:

@@ -159,6 +159,17 @@ machine = Table(
     Column("updater", Text, nullable=False),
 )
 
+# A technical log that an admin asked a lane for; its pieces are files.
+log_fetch = Table(
+    "log_fetch",
+    metadata,
+    Column("directive_id", Text, primary_key=True),
+    Column("lane_id", Text, ForeignKey("lane.lane_id"), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("pieces", Integer, nullable=False, default=0),
+    Column("is_done", Boolean, nullable=False, default=False),
+)
+
 document = Table(
     "document",
     metadata,

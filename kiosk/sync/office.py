@@ -22,11 +22,14 @@ from kiosk.sync.wire import (
     ANSWER_DOMAIN,
     ENROL_DOMAIN,
     HELLO_DOMAIN,
+    LOG_DOMAIN,
     Answer,
     Enrol,
     Enrolled,
     Held,
     Hello,
+    LogHeld,
+    LogPiece,
     Refusal,
     Signed,
     Welcome,
@@ -147,6 +150,12 @@ class Office:
         if reply.status == 413:
             return TooLarge()
         return self._answer(reply, batch.signature, Held)
+
+    def send_log(self, piece: LogPiece) -> LogHeld:
+        """Send a piece of the technical log; return how much of it is held."""
+        sealed = seal(self._key, LOG_DOMAIN, piece)
+        reply = self._send("logs", msgspec.json.encode(sealed), {})
+        return self._answer(reply, sealed.signature, LogHeld)
 
     def fetch(self, path: str, answer_seconds: float = ANSWER_SECONDS) -> Reply:
         """Get something of the shop's or this lane's; the status is the caller's."""

@@ -14,7 +14,6 @@ from kiosk.backoffice.serving import Serving
 from kiosk.enrolment.files import Places, what_is_shown
 from kiosk.enrolment.process import Enroller
 from kiosk.fleet_settings import FleetSettings
-from kiosk.records.keys import SigningKey
 from kiosk.running import Running
 
 LANE_TOML = """
@@ -94,6 +93,13 @@ class Fleet:
         )
         return answer.json()
 
+    def text(self, path: str) -> str:
+        return requests.get(
+            f"{self.serving.url}/api/v1/fleet/{path}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=10,
+        ).text
+
     def approve(self, code: str, lane: str = "lane-3", **more: Any) -> Any:
         body = {"code": code, "lane_id": lane, "settings": lane_toml(lane), **more}
         return self.ask("POST", "approve", **body)
@@ -101,7 +107,3 @@ class Fleet:
     def close(self) -> None:
         self.line.close()
         self.serving.close()
-
-
-def new_key(folder: Path, name: str) -> SigningKey:
-    return SigningKey.create(folder / name)

@@ -7,9 +7,27 @@ from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from typing import TypeAlias
 
 Fault: TypeAlias = Callable[["Asked"], None]
+
+
+def bundle_of(folder: Path, release: str, size: int = 300_000) -> Path:
+    """Write what looks like a bundle: a cpio archive that begins as one does."""
+    text = (
+        f'software = {{\n  version = "{release}";\n'
+        '  hardware-compatibility = [ "x86-64-v1" ];\n}\n'
+    ).encode()
+    name = b"sw-description\0"
+    fields = [0] * 13
+    fields[6], fields[11] = len(text), len(name)
+    header = b"070702" + b"".join(b"%08x" % field for field in fields)
+    padding = b"\0" * (-(len(header) + len(name)) % 4)
+    path = folder / f"{release}.swu"
+    body = Random(release).randbytes(size)
+    path.write_bytes(header + name + padding + text + body)
+    return path
 
 
 class Asked:

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 import release_server as servers
 from msgspec.structs import replace
-from release_server import ReleaseServer
+from release_server import ReleaseServer, bundle_of
 
 from kiosk.fleet.publish import PublishError, described, publish
 from kiosk.records.keys import SigningKey
@@ -28,23 +28,6 @@ from kiosk.updater.poll import (
 
 KEY = SigningKey.from_seed(b"f" * 32)
 NOW = 1_793_716_320_000
-
-
-def bundle_of(folder: Path, release: str, size: int = 300_000) -> Path:
-    """Write what looks like a bundle: a cpio archive that begins as one does."""
-    text = (
-        f'software = {{\n  version = "{release}";\n'
-        '  hardware-compatibility = [ "x86-64-v1" ];\n}\n'
-    ).encode()
-    name = b"sw-description\0"
-    fields = [0] * 13
-    fields[6], fields[11] = len(text), len(name)
-    header = b"070702" + b"".join(b"%08x" % field for field in fields)
-    padding = b"\0" * (-(len(header) + len(name)) % 4)
-    path = folder / f"{release}.swu"
-    body = Random(release).randbytes(size)
-    path.write_bytes(header + name + padding + text + body)
-    return path
 
 
 class World:
