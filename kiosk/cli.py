@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from random import SystemRandom
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -95,6 +95,7 @@ def _log(level: int = logging.INFO) -> None:
 @app.command()
 def run(
     settings: SettingsFile = DEFAULT_SETTINGS,
+    fleet: FleetFile = DEFAULT_FLEET,
     play: Annotated[
         bool,
         typer.Option(
@@ -122,6 +123,10 @@ def run(
     settings_module = _load("kiosk.settings")
     try:
         loaded = settings_module.load(settings)
+        if _load("kiosk.enrol_screen").is_blank(fleet, _places()):
+            _show_claim(loaded)
+            return
+        loaded = _load("kiosk.enrolment.files").with_office(loaded, _places())
         _load("kiosk.main").run(loaded, bench)
     except settings_module.ConfigError as error:
         _fail(str(error))
@@ -130,6 +135,22 @@ def run(
     except _load("kiosk.opening").CannotOpen as error:
         # Not a setting: systemd may start it again when the disk is mended.
         _fail(str(error), status=70)
+
+
+def _places() -> Any:
+    return _load("kiosk.enrolment.files").Places()
+
+
+def _show_claim(settings: Any) -> None:
+    """Show the claim code of a kiosk that is no lane yet, until it is one."""
+    environment = _load("kiosk.ui.environment")
+    environment.prepare()
+    environment.check_fonts()
+    screen = _load("kiosk.enrol_screen").EnrolScreen(_places(), settings.rules())
+    window = screen.open(_load("kiosk.ui.app").LaneApp, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: window.stop())
+    window.run()
 
 
 @app.command()
@@ -178,18 +199,10 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
         loaded = settings_module.load(settings)
     except settings_module.ConfigError as error:
         _fail(str(error))
-    # What enrolment wrote beside lane.toml holds where lane.toml says nothing else.
-    files = _load("kiosk.enrolment.files")
-    enrolled = files.enrolled(files.Places())
-    is_ours = enrolled is not None and enrolled.lane_id == loaded.lane_id
-    server_url, server_key = loaded.sync.server_url, loaded.sync.server_key
-    token = loaded.sync.enrol_token
-    if is_ours and not server_url:
-        server_url, token = enrolled.office, enrolled.token
-        server_key = str(files.Places().config / "office.pub")
-    if not server_url:
+    loaded = _load("kiosk.enrolment.files").with_office(loaded, _places())
+    if not loaded.sync.server_url:
         _fail(f"{settings}: sync.server_url is needed to sync, and missing")
-    if not server_key:
+    if not loaded.sync.server_key:
         _fail(f"{settings}: sync.server_key is needed to sync, and missing")
     process = _load("kiosk.sync.process")
     stop = _until_stopped()
@@ -200,11 +213,11 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
             journal_dir=state / "journal",
             state_dir=state / "sync",
             catalog_path=state / "catalog.db",
-            server_url=server_url,
+            server_url=loaded.sync.server_url,
             key_path=state / "lane.key",
-            server_key_path=Path(server_key),
+            server_key_path=Path(loaded.sync.server_key),
             lane_socket=state / "lane.sock",
-            enrol_token=token,
+            enrol_token=loaded.sync.enrol_token,
             release=_load("kiosk.running").running().release,
             hello_seconds=loaded.sync.hello_seconds,
             longest_retry_seconds=loaded.sync.longest_retry_seconds,

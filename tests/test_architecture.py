@@ -233,6 +233,8 @@ KIVY_FILES = (
 # They start the screen, or show it on the bench's page.
 SCREEN_STARTERS = (
     "kiosk/main.py",
+    # Starts the screen of a kiosk that is no lane yet.
+    "kiosk/cli.py",
     "kiosk/bench/window.py",
     # They follow the real screen with a stop-watch, and over ten thousand sales.
     "kiosk/bench/probe.py",

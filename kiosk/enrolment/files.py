@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from kiosk.records.disk import replace_file
 from kiosk.records.keys import SigningKey
+from kiosk.settings import Settings
 from kiosk.sync.claim import Grant
 
 # The lane's user reads them by its group; nobody but root writes.
@@ -101,6 +103,24 @@ def enrolled(places: Places) -> Enrolled | None:
         return msgspec.json.decode(content, type=Enrolled)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def with_office(settings: Settings, places: Places) -> Settings:
+    """Return a lane's settings, with its back office where they name none.
+
+    What an admin wrote into lane.toml holds; enrolment fills what is left open.
+    """
+    found = enrolled(places)
+    is_open = found is not None and not settings.sync.server_url
+    if found is None or not is_open or found.lane_id != settings.lane_id:
+        return settings
+    sync = replace(
+        settings.sync,
+        server_url=found.office,
+        server_key=str(places.config / "office.pub"),
+        enrol_token=found.token,
+    )
+    return replace(settings, sync=sync)
 
 
 def show(shown: Shown, places: Places, put: Put = replace_file) -> None:

@@ -23,10 +23,11 @@ from bad_line import (
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from enrolling import Fleet, lane_toml
 
-from kiosk.enrolment.files import adopt, enrolled, former_lane
+from kiosk.enrolment.files import adopt, enrolled, former_lane, with_office
 from kiosk.enrolment.process import run
 from kiosk.records.disk import replace_file
 from kiosk.records.keys import SigningKey
+from kiosk.settings import parse
 from kiosk.sync.claim import (
     CLAIM_DOMAIN,
     Claim,
@@ -409,3 +410,19 @@ def test_an_admin_refuses_in_a_browser(fleet: Fleet):
     )
     assert "Refused" in done.text
     assert kiosk.go_round() >= 60
+
+
+def test_a_lane_that_names_no_office_has_the_one_it_was_enrolled_at(fleet: Fleet):
+    made_lane(fleet)
+    places = fleet.places()
+    settings = parse(places.lane_toml.read_text(), "lane.toml")
+    found = with_office(settings, places).sync
+    assert found.server_url == fleet.line.url
+    assert found.server_key == str(places.config / "office.pub")
+    assert found.enrol_token == token_of(fleet)
+    own = parse(lane_toml("lane-3") + '[sync]\nserver_url = "http://own"\n', "t")
+    assert with_office(own, places) == own
+    other = parse(lane_toml("lane-4"), "t")
+    assert with_office(other, places) == other
+    places.lane_toml.unlink()
+    assert with_office(settings, places) == settings
