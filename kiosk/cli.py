@@ -126,7 +126,17 @@ def run(
         if _load("kiosk.enrol_screen").is_blank(fleet, _places()):
             _show_claim(loaded)
             return
-        loaded = _load("kiosk.enrolment.files").with_office(loaded, _places())
+        files = _load("kiosk.enrolment.files")
+        enrolled = files.enrolled(_places())
+        if enrolled is not None and enrolled.lane_id != loaded.lane_id:
+            # Not rendered yet, or the machine's first settings in a bad file's place.
+            _fail(
+                f"{settings} is {loaded.lane_id}'s, and this kiosk was enrolled as"
+                f" {enrolled.lane_id}: it must not sell as another lane. Mend"
+                f" {_places().lane_toml}, or enrol it anew",
+                status=75,
+            )
+        loaded = files.with_office(loaded, _places())
         _load("kiosk.main").run(loaded, bench)
     except settings_module.ConfigError as error:
         _fail(str(error))
@@ -240,7 +250,7 @@ def enrol(
     fleet: FleetFile = DEFAULT_FLEET,
     state: Annotated[
         Path, typer.Option(help="Where the machine's key is kept for good.")
-    ] = Path("/state"),
+    ] = Path("/state/identity"),
     config: Annotated[
         Path, typer.Option(help="Where the lane's settings are put.")
     ] = Path("/var/lib/stillopen-config"),
@@ -260,7 +270,9 @@ def enrol(
     except settings_module.ConfigError as error:
         _fail(str(error))
     if not loaded.office:
-        _fail(f"{fleet}: office is needed to enrol, and missing", status=78)
+        # Not a failure: a kiosk without a fleet is one as well.
+        typer.echo(f"{fleet} names no office: this kiosk has no fleet to ask")
+        return
     process = _load("kiosk.enrolment.process")
     release = _load("kiosk.running").running()
     enroller = process.Enroller(loaded, places, release)

@@ -1,12 +1,11 @@
 """The screen of a kiosk that is no lane yet: shows its claim code until it is one.
 
 No journal, no device and no sale: a Closed lane is shown, and nothing else happens.
-When lane.toml is there the program ends, and whoever starts it again starts a lane.
+When lane.toml is there it waits to be ended: whoever rendered it starts the lane.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,8 +22,6 @@ from kiosk.fleet_settings import load
 from kiosk.notify import Notifier
 from kiosk.settings import Settings
 from kiosk.ui.environment import Panel
-
-log = logging.getLogger(__name__)
 
 # What the screen's words are there in: nobody has said yet which the shop speaks.
 LANGUAGES = ("en", "de")
@@ -104,9 +101,7 @@ class EnrolScreen:
         """Look what enrolment says now."""
         self._notifier.second()
         if self._places.lane_toml.exists():
-            log.info("this kiosk is a lane now: the lane starts in this screen's place")
-            if self._window is not None:
-                self._window.stop()
+            self._show(replace(self.lane, mode=Closed("starting")))
             return
         shown = what_is_shown(self._places)
         detail = f"{shown.code}\n{shown.trouble}" if shown.trouble else shown.code

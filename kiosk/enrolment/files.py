@@ -28,7 +28,7 @@ Put = Callable[[Path, bytes, int], None]
 class Places(msgspec.Struct, frozen=True):
     """Where enrolment keeps what: over a factory reset, until one, until power-off."""
 
-    state: Path = Path("/state")
+    state: Path = Path("/state/identity")
     config: Path = Path("/var/lib/stillopen-config")
     run: Path = Path("/run/stillopen-enrol")
 

@@ -197,7 +197,14 @@ def test_a_wrong_fleet_toml_says_what_is_wrong(tmp_path: Path, text: str, words:
 def test_a_kiosk_without_a_fleet_asks_nobody(tmp_path: Path):
     assert load(tmp_path / "none.toml") == FleetSettings()
     status, said = kiosk("enrol", "--fleet", tmp_path / "no.toml", "--config", tmp_path)
-    assert (status, "office is needed" in said) == (78, True)
+    assert (status, "names no office" in said) == (0, True)
+    status, said = kiosk("updater", "poll", "--fleet", tmp_path / "no.toml")
+    assert (status, "nothing to look for" in said) == (0, True)
+    (tmp_path / "fleet.toml").write_text('releases = "http://releases.example"')
+    status, said = kiosk(
+        "updater", "poll", "--fleet", tmp_path / "fleet.toml", "--key", tmp_path / "no"
+    )
+    assert (status, "names no key" in said) == (78, True)
     (tmp_path / "lane.toml").write_text("x")
     status, said = kiosk("enrol", "--config", tmp_path)
     assert (status, "a lane already" in said) == (0, True)
