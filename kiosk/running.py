@@ -24,9 +24,7 @@ class Running(msgspec.Struct, frozen=True):
     """The release in the root. Empty words are not known."""
 
     release: str = ""
-    variant: str = ""
     hardware: str = ""
-    commit: str = ""
 
 
 class _Status(msgspec.Struct, frozen=True):

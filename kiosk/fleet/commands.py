@@ -224,10 +224,11 @@ def new(
                 )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = SigningKey.create(folder / KEY_NAME)
-        replace_file(folder / "fleet.pub", f"{made.public.hex()}\n".encode(), 0o644)
+        replace_file(folder / "fleet.pub", made.public_pem(), 0o644)
     typer.echo(
         f"{folder / KEY_NAME} signs releases: keep it offline, and a copy elsewhere.\n"
-        "Kiosks trust it by this line in fleet.toml:\n"
+        f"An image built with STILLOPEN_KEYS={folder} trusts it, and so do kiosks with\n"
+        "this line in fleet.toml:\n"
         f'release_keys = ["{made.public.hex()}"]'
     )
 
