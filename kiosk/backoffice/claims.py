@@ -108,9 +108,7 @@ class Claims:
         now_ms = self._now_ms()
         claim_id = claim_id_of(asked)
         with self._store.writing() as book:
-            known = book.connection.execute(
-                select(tables.claim).where(tables.claim.c.claim_id == claim_id)
-            ).first()
+            known = _find(book, claim_id)
             if known is not None:
                 book.connection.execute(
                     update(tables.claim)
@@ -123,6 +121,9 @@ class Claims:
         # Outside the transaction: it is slow, and lanes wait for the one writer.
         code = code_of(asked.machine_key, self._key.public, asked.box_key)
         with self._store.writing() as book:
+            if _find(book, claim_id) is not None:
+                # Asked twice at once, since working the code out is slow.
+                return Approval("waiting")
             # A machine has one claim that may be approved: the code on its screen.
             book.connection.execute(
                 update(tables.claim)
@@ -304,6 +305,12 @@ def spend(
             now_ms,
         )
     return Spent(row.replaces)
+
+
+def _find(book: Book, claim_id: str) -> _Row | None:
+    return book.connection.execute(
+        select(tables.claim).where(tables.claim.c.claim_id == claim_id)
+    ).first()
 
 
 def _standing(row: _Row, now_ms: int) -> Approval:

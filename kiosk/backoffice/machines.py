@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from kiosk.backoffice import queries, tables
 
@@ -24,13 +24,25 @@ def machines(connection: Connection) -> list[MachineSeen]:
     said = {
         row.lane_id: row for row in connection.execute(select(tables.machine)).all()
     }
+    branch = tables.branch.c
+    # By epoch: of a machine that took a lane's place nothing may be held yet.
+    held = {
+        (row.lane_id, row.epoch): row.held_seq
+        for row in connection.execute(
+            select(
+                branch.lane_id,
+                branch.epoch,
+                func.max(branch.held_seq).label("held_seq"),
+            ).group_by(branch.lane_id, branch.epoch)
+        )
+    }
     return [
         MachineSeen(
             lane.lane_id,
             lane.release,
             said[lane.lane_id].slot if lane.lane_id in said else "",
             lane.contact_ms,
-            max(0, lane.head_seq - lane.held_seq),
+            max(0, lane.head_seq - held.get((lane.lane_id, lane.epoch), 0)),
             said[lane.lane_id].updater if lane.lane_id in said else "",
         )
         for lane in queries.lanes(connection)

@@ -208,3 +208,21 @@ def test_a_kiosk_without_a_fleet_asks_nobody(tmp_path: Path):
     (tmp_path / "lane.toml").write_text("x")
     status, said = kiosk("enrol", "--config", tmp_path)
     assert (status, "a lane already" in said) == (0, True)
+
+
+def test_an_enrolled_kiosk_never_sells_as_another_lane(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asking = fleet.kiosk()
+    asking.go_round()
+    fleet.approve(fleet.code())
+    asking.go_round()
+    monkeypatch.setattr("kiosk.cli._places", fleet.places)
+    rendered = tmp_path / "rendered.toml"
+    rendered.write_text(lane_toml("lane-1"))
+
+    status, said = kiosk(
+        "run", "--settings", rendered, "--fleet", tmp_path / "none.toml"
+    )
+
+    assert (status, "must not sell as another lane" in said) == (75, True)

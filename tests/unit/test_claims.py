@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from synced import Lane
 
 from kiosk.backoffice import tables
 from kiosk.backoffice.claims import (
@@ -17,10 +19,20 @@ from kiosk.backoffice.claims import (
     Claims,
     spend,
 )
+from kiosk.backoffice.intake import Intake
+from kiosk.backoffice.machines import machines
 from kiosk.backoffice.store import Store
 from kiosk.records.keys import SigningKey
 from kiosk.sync.claim import CLAIM_DOMAIN, LETTERS, Approval, Claim, code_of, typed
-from kiosk.sync.wire import Refusal, seal
+from kiosk.sync.wire import (
+    ENROL_DOMAIN,
+    HELLO_DOMAIN,
+    Enrol,
+    Enrolled,
+    Hello,
+    Refusal,
+    seal,
+)
 
 OFFICE = SigningKey.from_seed(b"o" * 32)
 TOML = 'lane_id = "lane-3"'
@@ -112,6 +124,35 @@ def test_of_two_kiosks_approved_for_one_lane_the_later_becomes_it():
     assert desk.ask(1) == Approval("expired")
     assert not desk.spend("token-1")
     assert desk.spend("token-2")
+
+
+def test_a_machine_in_a_lane_s_place_is_held_beside_the_old_one(tmp_path: Path):
+    desk = Desk()
+    intake = Intake(desk.store, lambda: desk.now_ms, lambda: "e3")
+    old = Lane(tmp_path / "old", "lane-3", SigningKey.from_seed(b"a" * 32), "e1")
+    new = Lane(tmp_path / "new", "lane-3", SigningKey.from_seed(b"b" * 32), "e2")
+    for lane, number, replace in ((old, 1, False), (new, 2, True)):
+        desk.ask(number)
+        desk.claims.approve(desk.code(number), "lane-3", TOML, replace=replace)
+        enrol = Enrol("lane-3", lane.key.public, f"token-{number}")
+        assert intake.enrol(seal(lane.key, ENROL_DOMAIN, enrol), "") == Enrolled(
+            "lane-3"
+        )
+        lane.sell(100 * number)
+        lane.chat(30 // number)
+        hello = Hello("lane-3", f"e{number}", lane.journal.head, ())
+        intake.hello("lane-3", seal(lane.key, HELLO_DOMAIN, hello))
+        with desk.store.reading() as connection:
+            [seen] = machines(connection)
+        assert seen.queue == lane.journal.head.seq
+        lane.sync_to(intake)
+    with desk.store.reading() as connection:
+        [seen] = machines(connection)
+        entries = connection.execute(select(tables.entry.c.seq)).all()
+        alarms = connection.execute(select(tables.alarm.c.what)).scalars().all()
+    assert seen.queue == 0
+    assert len(entries) == old.journal.head.seq + new.journal.head.seq
+    assert alarms == ["another machine is this lane from now on, as an admin approved"]
 
 
 def test_too_many_new_kiosks_wait_an_hour(monkeypatch: pytest.MonkeyPatch):
