@@ -340,10 +340,6 @@ def fleet(context: typer.Context) -> None:
     commands.main(context.args, prog_name="kiosk fleet")
 
 
-updater = typer.Typer(help="Bring newer releases to this machine.")
-app.add_typer(updater, name="updater")
-
-
 @updater.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -17,7 +17,7 @@ def bundle_of(folder: Path, release: str, size: int = 300_000) -> Path:
     """Write what looks like a bundle: a cpio archive that begins as one does."""
     text = (
         f'software = {{\n  version = "{release}";\n'
-        '  hardware-compatibility = [ "x86-64-v1" ];\n}\n'
+        '  hardware-compatibility: [ "x86-64-v1" ];\n}\n'
     ).encode()
     name = b"sw-description\0"
     fields = [0] * 13
