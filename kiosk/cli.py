@@ -147,6 +147,11 @@ def run(
         _fail(str(error), status=70)
 
 
+def _release() -> Any:
+    readings = _load("kiosk.readings")
+    return readings.release(readings.Sources())
+
+
 def _places() -> Any:
     return _load("kiosk.enrolment.files").Places()
 
@@ -228,7 +233,7 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
             server_key_path=Path(loaded.sync.server_key),
             lane_socket=state / "lane.sock",
             enrol_token=loaded.sync.enrol_token,
-            release=_load("kiosk.running").running().release,
+            release=_release().release,
             hello_seconds=loaded.sync.hello_seconds,
             longest_retry_seconds=loaded.sync.longest_retry_seconds,
             answer_seconds=loaded.sync.answer_seconds,
@@ -274,7 +279,7 @@ def enrol(
         typer.echo(f"{fleet} names no office: this kiosk has no fleet to ask")
         return
     process = _load("kiosk.enrolment.process")
-    release = _load("kiosk.running").running()
+    release = _release()
     enroller = process.Enroller(loaded, places, release)
     process.run(enroller, _until_stopped(), SystemRandom())
 

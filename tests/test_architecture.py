@@ -265,7 +265,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "kiosk.domain": (),
     "kiosk.records": ("kiosk.domain",),
     # What its hello says of the machine below the lane stands in a few files.
-    "kiosk.sync": ("kiosk.domain", "kiosk.records", "kiosk.running"),
+    "kiosk.sync": ("kiosk.domain", "kiosk.records", "kiosk.readings"),
     # The wire is spoken on both ends in the same words.
     "kiosk.backoffice": (
         "kiosk.domain",
@@ -276,7 +276,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     # Asks with sync's words, and checks settings as the lane will read them.
     "kiosk.enrolment": (
         "kiosk.records",
-        "kiosk.running",
+        "kiosk.machine",
         "kiosk.settings",
         "kiosk.fleet_settings",
         "kiosk.sync",
@@ -285,7 +285,8 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     # knows its fleet and what runs.
     "kiosk.updater": (
         "kiosk.records",
-        "kiosk.running",
+        "kiosk.machine",
+        "kiosk.readings",
         "kiosk.settings",
         "kiosk.fleet_settings",
         "kiosk.sync.questions",

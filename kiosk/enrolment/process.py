@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kiosk.enrolment.files import Places, Shown, adopt, former_lane, machine_key, show
 from kiosk.fleet_settings import FleetSettings
-from kiosk.running import Running
+from kiosk.machine import Release as Root
 from kiosk.settings import ConfigError, parse
 from kiosk.sync.claim import Claim, Grant, code_of, open_grant
 from kiosk.sync.claim import shown as in_groups
@@ -48,7 +48,7 @@ class Enroller:
         self,
         fleet: FleetSettings,
         places: Places,
-        release: Running,
+        release: Root,
         *,
         answer_seconds: float = 10.0,
     ) -> None:

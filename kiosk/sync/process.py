@@ -15,10 +15,10 @@ from time import monotonic, time_ns
 
 import msgspec
 
+from kiosk.readings import Sources, slot_and_outcome
 from kiosk.records.chain import Entry, Head
 from kiosk.records.journal import JournalDamaged
 from kiosk.records.keys import SigningKey, load_public_key
-from kiosk.running import slot_and_outcome
 from kiosk.sync.catalog import bring_up_to_date, version_of
 from kiosk.sync.logs import Journalctl, LogSource, send
 from kiosk.sync.office import ANSWER_SECONDS, CONNECT_SECONDS, NotEnrolled, Office
@@ -212,7 +212,7 @@ class Courier:
         self._save(acknowledged)
 
     def _hello(self, hello: Hello) -> Welcome:
-        slot, outcome = slot_and_outcome()
+        slot, outcome = slot_and_outcome(Sources())
         welcome = self._office.hello(
             msgspec.structs.replace(
                 hello,

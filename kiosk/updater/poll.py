@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from kiosk.machine import Release as Root
 from kiosk.records.disk import free_bytes, replace_file, sync_folder
-from kiosk.running import Running
 from kiosk.sync.wire import WireError
 from kiosk.updater.fetch import Fetcher, Patience, Trouble, sha256_of
 from kiosk.updater.release import RELEASE_JSON, Release, open_release, version_of
@@ -78,7 +78,7 @@ class Poller:
         self,
         url: str,
         keys: tuple[bytes, ...],
-        running: Running,
+        running: Root,
         places: Places,
         *,
         patience: Patience | None = None,

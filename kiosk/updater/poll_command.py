@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
+from kiosk import readings
 from kiosk.fleet_settings import FLEET_TOML, load
 from kiosk.records.keys import KeyFileError, load_public_key
-from kiosk.running import running
 from kiosk.settings import ConfigError
 from kiosk.updater.fetch import Trouble
 from kiosk.updater.poll import INBOX, STATE_DIR, Delivered, Places, Poller, Refused, run
@@ -61,7 +61,12 @@ def poll(
             f"{fleet}: release_keys names no key, so no release can be taken",
             NOT_CONFIGURED,
         )
-    poller = Poller(settings.releases, keys, running(), Places(inbox, state))
+    poller = Poller(
+        settings.releases,
+        keys,
+        readings.release(readings.Sources()),
+        Places(inbox, state),
+    )
     try:
         if once:
             _once(poller)

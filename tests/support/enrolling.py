@@ -14,7 +14,7 @@ from kiosk.backoffice.serving import Serving
 from kiosk.enrolment.files import Places, what_is_shown
 from kiosk.enrolment.process import Enroller
 from kiosk.fleet_settings import FleetSettings
-from kiosk.running import Running
+from kiosk.machine import Release as Root
 
 LANE_TOML = """
 lane_id = "{lane}"
@@ -71,7 +71,7 @@ class Fleet:
         return Enroller(
             FleetSettings(office=self.line.url, office_key=office_key),
             self.places(name),
-            Running(release="1.2.3", hardware="x86-64-v1"),
+            Root(release="1.2.3", hardware="x86-64-v1"),
             answer_seconds=answer_seconds,
         )
 

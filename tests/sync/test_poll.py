@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from release_server import ReleaseServer, bundle_of
 
 from kiosk.fleet.publish import PublishError, described, publish
+from kiosk.machine import Release as Root
 from kiosk.records.keys import SigningKey
-from kiosk.running import Running
 from kiosk.updater.fetch import Patience, Trouble
 from kiosk.updater.poll import (
     DOWNLOADS,
@@ -39,7 +39,7 @@ class World:
         self.releases.mkdir()
         self.server = ReleaseServer(self.releases)
         self.places = Places(folder / "inbox", folder / "state")
-        self.running = Running(release="1.2.3", hardware="x86-64-v1")
+        self.running = Root(release="1.2.3", hardware="x86-64-v1")
         self.free = 10 * 1024**3
         self.now_ms = NOW
         # Long, for a busy machine; tests of silence shorten it.
