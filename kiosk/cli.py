@@ -13,8 +13,9 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from random import SystemRandom
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,6 +54,13 @@ SettingsFile = Annotated[
     ),
 ]
 DEFAULT_SETTINGS = Path("/etc/stillopen/lane.toml")
+FleetFile = Annotated[
+    Path,
+    typer.Option(
+        "--fleet", metavar="FILE", help="Where the back office and releases are."
+    ),
+]
+DEFAULT_FLEET = Path("/etc/stillopen/fleet.toml")
 
 
 def main() -> None:
@@ -87,6 +95,7 @@ def _log(level: int = logging.INFO) -> None:
 @app.command()
 def run(
     settings: SettingsFile = DEFAULT_SETTINGS,
+    fleet: FleetFile = DEFAULT_FLEET,
     play: Annotated[
         bool,
         typer.Option(
@@ -114,6 +123,20 @@ def run(
     settings_module = _load("kiosk.settings")
     try:
         loaded = settings_module.load(settings)
+        if _load("kiosk.enrol_screen").is_blank(fleet, _places()):
+            _show_claim(loaded)
+            return
+        files = _load("kiosk.enrolment.files")
+        enrolled = files.enrolled(_places())
+        if enrolled is not None and enrolled.lane_id != loaded.lane_id:
+            # Not rendered yet, or the machine's first settings in a bad file's place.
+            _fail(
+                f"{settings} is {loaded.lane_id}'s, and this kiosk was enrolled as"
+                f" {enrolled.lane_id}: it must not sell as another lane. Mend"
+                f" {_places().lane_toml}, or enrol it anew",
+                status=75,
+            )
+        loaded = files.with_office(loaded, _places())
         _load("kiosk.main").run(loaded, bench)
     except settings_module.ConfigError as error:
         _fail(str(error))
@@ -122,6 +145,27 @@ def run(
     except _load("kiosk.opening").CannotOpen as error:
         # Not a setting: systemd may start it again when the disk is mended.
         _fail(str(error), status=70)
+
+
+def _release() -> Any:
+    readings = _load("kiosk.readings")
+    return readings.release(readings.Sources())
+
+
+def _places() -> Any:
+    return _load("kiosk.enrolment.files").Places()
+
+
+def _show_claim(settings: Any) -> None:
+    """Show the claim code of a kiosk that is no lane yet, until it is one."""
+    environment = _load("kiosk.ui.environment")
+    environment.prepare()
+    environment.check_fonts()
+    screen = _load("kiosk.enrol_screen").EnrolScreen(_places(), settings.rules())
+    window = screen.open(_load("kiosk.ui.app").LaneApp, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: window.stop())
+    window.run()
 
 
 @app.command()
@@ -170,14 +214,13 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
         loaded = settings_module.load(settings)
     except settings_module.ConfigError as error:
         _fail(str(error))
+    loaded = _load("kiosk.enrolment.files").with_office(loaded, _places())
     if not loaded.sync.server_url:
         _fail(f"{settings}: sync.server_url is needed to sync, and missing")
     if not loaded.sync.server_key:
         _fail(f"{settings}: sync.server_key is needed to sync, and missing")
     process = _load("kiosk.sync.process")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _until_stopped()
     state = loaded.state
     process.run(
         process.SyncSettings(
@@ -190,12 +233,55 @@ def sync(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
             server_key_path=Path(loaded.sync.server_key),
             lane_socket=state / "lane.sock",
             enrol_token=loaded.sync.enrol_token,
+            release=_release().release,
             hello_seconds=loaded.sync.hello_seconds,
             longest_retry_seconds=loaded.sync.longest_retry_seconds,
             answer_seconds=loaded.sync.answer_seconds,
         ),
         stop,
     )
+
+
+def _until_stopped() -> threading.Event:
+    """Return what is set when somebody wants this process to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@app.command()
+def enrol(
+    fleet: FleetFile = DEFAULT_FLEET,
+    state: Annotated[
+        Path, typer.Option(help="Where the machine's key is kept for good.")
+    ] = Path("/state/identity"),
+    config: Annotated[
+        Path, typer.Option(help="Where the lane's settings are put.")
+    ] = Path("/var/lib/stillopen-config"),
+    run: Annotated[
+        Path, typer.Option(help="Where the screen finds the claim code.")
+    ] = Path("/run/stillopen-enrol"),
+) -> None:
+    """Ask the back office to take this blank kiosk, until an admin has."""
+    _log()
+    places = _load("kiosk.enrolment.files").Places(state, config, run)
+    if places.lane_toml.exists():
+        typer.echo("this kiosk is a lane already: nothing to ask for")
+        return
+    settings_module = _load("kiosk.settings")
+    try:
+        loaded = _load("kiosk.fleet_settings").load(fleet)
+    except settings_module.ConfigError as error:
+        _fail(str(error))
+    if not loaded.office:
+        # Not a failure: a kiosk without a fleet is one as well.
+        typer.echo(f"{fleet} names no office: this kiosk has no fleet to ask")
+        return
+    process = _load("kiosk.enrolment.process")
+    release = _release()
+    enroller = process.Enroller(loaded, places, release)
+    process.run(enroller, _until_stopped(), SystemRandom())
 
 
 @app.command()
@@ -245,6 +331,29 @@ def backoffice(
             refuse_bad_rows=refuse_bad_rows,
         ),
     )
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def fleet(context: typer.Context) -> None:
+    """Enrol kiosks, see who runs what, publish releases, fetch logs."""
+    # Loaded when asked for: it brings the back office's libraries, which no lane has
+    # to wait for.
+    commands = typer.main.get_command(_load("kiosk.fleet.commands").fleet)
+    commands.main(context.args, prog_name="kiosk fleet")
+
+
+@updater.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def poll(context: typer.Context) -> None:
+    """Look for newer releases, and bring them to the updater's inbox."""
+    polling = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    polling.command()(_load("kiosk.updater.poll_command").poll)
+    typer.main.get_command(polling).main(context.args, prog_name="kiosk updater poll")
 
 
 @app.command()

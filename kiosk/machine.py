@@ -31,6 +31,7 @@ class Update(msgspec.Struct, frozen=True):
     reason: str | None = None
     words: str = ""
     at_ms: int = 0
+    running_slot: str | None = None
 
 
 class NetworkCard(msgspec.Struct, frozen=True):

@@ -28,6 +28,8 @@ _IFNAMSIZ, _ETHERNET = 16, "1"
 # linux/route.h: the route goes over a gateway.
 _RTF_GATEWAY = 0x2
 _ROOT_WORD = "stillopen.roothash="
+# Enough of a root's hash to tell two slots' contents apart; a line of a table.
+_HASH_DIGITS, _LONGEST_OUTCOME = 12, 200
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -77,6 +79,16 @@ def update(sources: Sources) -> Update:
     except msgspec.DecodeError as error:
         log.warning("%s cannot be read: %s", sources.update, error)
         return Update()
+
+
+def slot_and_outcome(sources: Sources) -> tuple[str, str]:
+    """Return the slot that runs and the updater's last outcome, as the back office is
+    told them. Without a word from the updater the slot is the root's hash, shortened.
+    """
+    last = update(sources)
+    slot = last.running_slot or release(sources).root_hash[:_HASH_DIGITS]
+    outcome = " ".join(filter(None, (last.phase, last.release, last.reason)))
+    return slot, outcome[:_LONGEST_OUTCOME]
 
 
 def cards(sources: Sources) -> tuple[NetworkCard, ...]:

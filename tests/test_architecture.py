@@ -165,6 +165,8 @@ BEYOND_PORTS: Mapping[str, tuple[str, ...]] = {
         "hardware.diagnose",
         "hardware.exercise",
     ),
+    # Card numbers leave no log: the terminals' own rule, wherever text goes out.
+    "kiosk/sync/logs.py": ("hardware.terminal.redact",),
     # `kiosk decode` reads pictures.
     "kiosk/cli.py": (
         "hardware.scanner.commands",
@@ -231,6 +233,8 @@ KIVY_FILES = (
 # They start the screen, or show it on the bench's page.
 SCREEN_STARTERS = (
     "kiosk/main.py",
+    # Starts the screen of a kiosk that is no lane yet.
+    "kiosk/cli.py",
     "kiosk/bench/window.py",
     # They follow the real screen with a stop-watch, and over ten thousand sales.
     "kiosk/bench/probe.py",
@@ -260,11 +264,34 @@ def kivy_stays_in_the_screen(file: File) -> Iterator[str]:
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "kiosk.domain": (),
     "kiosk.records": ("kiosk.domain",),
-    "kiosk.sync": ("kiosk.domain", "kiosk.records"),
+    # What its hello says of the machine below the lane stands in a few files.
+    "kiosk.sync": ("kiosk.domain", "kiosk.records", "kiosk.readings"),
     # The wire is spoken on both ends in the same words.
-    "kiosk.backoffice": ("kiosk.domain", "kiosk.records", "kiosk.sync.wire"),
-    # It reads the lane's answers and keys, and replaces files as records do.
-    "kiosk.updater": ("kiosk.records", "kiosk.sync.questions", "kiosk.sync.wire"),
+    "kiosk.backoffice": (
+        "kiosk.domain",
+        "kiosk.records",
+        "kiosk.sync.wire",
+        "kiosk.sync.claim",
+    ),
+    # Asks with sync's words, and checks settings as the lane will read them.
+    "kiosk.enrolment": (
+        "kiosk.records",
+        "kiosk.machine",
+        "kiosk.settings",
+        "kiosk.fleet_settings",
+        "kiosk.sync",
+    ),
+    # It reads the lane's answers and keys, and replaces files as records do; the poller
+    # knows its fleet and what runs.
+    "kiosk.updater": (
+        "kiosk.records",
+        "kiosk.machine",
+        "kiosk.readings",
+        "kiosk.settings",
+        "kiosk.fleet_settings",
+        "kiosk.sync.questions",
+        "kiosk.sync.wire",
+    ),
     # A root service holds as little as it can: no screen, no device, no lane.
     "kiosk.caretaker": (
         "kiosk.domain",

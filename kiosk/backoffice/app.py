@@ -16,8 +16,12 @@ from litestar import Litestar
 
 from kiosk.backoffice.api import lane_routes
 from kiosk.backoffice.catalogue import Catalogues
+from kiosk.backoffice.claim_console import claim_console_routes
+from kiosk.backoffice.claims import Claims
 from kiosk.backoffice.console import console_routes
+from kiosk.backoffice.fleet_api import admin_token, fleet_routes
 from kiosk.backoffice.intake import Intake
+from kiosk.backoffice.log_fetch import LogFetches
 from kiosk.backoffice.orders import Orders
 from kiosk.backoffice.store import Store
 from kiosk.records.keys import SigningKey
@@ -52,6 +56,11 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+def new_token() -> str:
+    """Return a word that is known to whom it is given, and to nobody else."""
+    return secrets.token_urlsafe(24)
+
+
 def server_key(folder: Path) -> SigningKey:
     """Return the back office's key, made at its first start.
 
@@ -71,6 +80,11 @@ def create_app(settings: OfficeSettings) -> Litestar:
     store = Store.open(settings.folder / "office.db")
     intake = Intake(store, now_ms, new_id)
     orders = Orders(store, key, now_ms, new_id)
+    claims = Claims(store, key, now_ms, new_token)
+    logs = LogFetches(store, orders, settings.folder / "logs", now_ms)
+    token = admin_token(settings.folder)
+    # Another page cannot know it, so it cannot press our buttons.
+    form_token = secrets.token_hex(16)
 
     catalogues = Catalogues(settings.folder / "catalog", key, now_ms)
     if settings.catalog_csv is not None:
@@ -82,7 +96,11 @@ def create_app(settings: OfficeSettings) -> Litestar:
     return Litestar(
         route_handlers=[
             *lane_routes(intake, orders, catalogues, key, settings.enrol_token),
-            *console_routes(store, orders, settings.store_name, now_ms),
+            *fleet_routes(store, claims, logs, key, token),
+            *claim_console_routes(claims, form_token, token, now_ms),
+            *console_routes(
+                store, orders, claims, form_token, settings.store_name, now_ms
+            ),
         ],
         on_shutdown=[close],
         request_max_body_size=LARGEST_BODY,

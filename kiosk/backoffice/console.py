@@ -7,7 +7,6 @@ It listens on loopback unless told otherwise (README.md says what that leaves op
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 
 from kiosk.backoffice import pages, queries, receipt_page
+from kiosk.backoffice.claims import Claims
 from kiosk.backoffice.orders import OrderError, Orders
 from kiosk.backoffice.store import Store
 
@@ -37,19 +37,24 @@ LARGEST_FORM = 4096
 
 
 def console_routes(
-    store: Store, orders: Orders, store_name: str, now_ms: Callable[[], int]
+    store: Store,
+    orders: Orders,
+    claims: Claims,
+    form_token: str,
+    store_name: str,
+    now_ms: Callable[[], int],
 ) -> list[HTTPRouteHandler]:
     """Return what answers a browser."""
-    # Another page cannot know it, so it cannot press our buttons.
-    form_token = secrets.token_hex(16)
 
     @get("/", sync_to_thread=True)
     def overview() -> Response[bytes]:
+        kiosks = claims.waiting()
         with store.reading() as connection:
             return in_html(
                 pages.overview(
                     store_name,
                     now_ms(),
+                    kiosks,
                     queries.lanes(connection),
                     queries.waiting(connection),
                     queries.open_items(connection),

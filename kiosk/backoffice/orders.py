@@ -25,7 +25,7 @@ from kiosk.sync.wire import (
     seal,
 )
 
-ORDERS = ("pause", "resume", "approve", "refuse")
+ORDERS = ("pause", "resume", "approve", "refuse", "logs")
 
 # Longer than a lane is ever out of a long poll's reach while it is online; an
 # approval that comes later finds another shopper.
@@ -63,6 +63,7 @@ class Orders:
         asked: int = 0,
         reason: str = "",
         seconds: int = DIRECTIVE_SECONDS,
+        hours: int = 0,
     ) -> Directive:
         """Order something of one lane; return the directive that is on its way."""
         if order not in ORDERS:
@@ -78,6 +79,7 @@ class Orders:
             attendant,
             asked,
             reason,
+            hours,
         )
         with self._store.writing() as book:
             if book.lane_key(lane_id) is None:

@@ -5,6 +5,8 @@ Values in, HTML out; nothing is decided and no database is asked here.
 
 from __future__ import annotations
 
+from kiosk.backoffice import claim_pages
+from kiosk.backoffice.claims import ClaimSeen
 from kiosk.backoffice.html import Child, Markup, join, page, table, tag
 from kiosk.backoffice.queries import (
     KEY_DIGITS,
@@ -26,6 +28,7 @@ REFRESH_SECONDS = 5
 def overview(
     store_name: str,
     now_ms: int,
+    kiosks: list[ClaimSeen],
     lanes: list[LaneSeen],
     waiting: list[Waiting],
     open_items: list[OpenMoney],
@@ -41,6 +44,7 @@ def overview(
         tag(
             "main",
             _waiting(waiting, now_ms),
+            claim_pages.notice(kiosks),
             _open_items(open_items, now_ms),
             _at_risk(at_risk, _currency(days), now_ms),
             _section("Lanes", *(_lane(lane, now_ms) for lane in lanes), grid=True)

@@ -172,6 +172,28 @@ class Book:
             )
         )
 
+    def change_key(self, lane_id: str, public_key: bytes) -> None:
+        """Let another machine be a lane that is known."""
+        self.connection.execute(
+            update(tables.lane)
+            .where(tables.lane.c.lane_id == lane_id)
+            .values(public_key=public_key)
+        )
+
+    def note_machine(self, lane_id: str, slot: str, updater: str) -> None:
+        """Keep what the lane's machine last said of itself."""
+        known = self.connection.execute(
+            update(tables.machine)
+            .where(tables.machine.c.lane_id == lane_id)
+            .values(slot=slot, updater=updater)
+        )
+        if not known.rowcount:
+            self.connection.execute(
+                insert(tables.machine).values(
+                    lane_id=lane_id, slot=slot, updater=updater
+                )
+            )
+
     def note_contact(self, lane_id: str, **values: str | int) -> None:
         """Keep what the lane last said of itself."""
         self.connection.execute(

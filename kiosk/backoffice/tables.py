@@ -125,6 +125,51 @@ directive = Table(
     Index("directive_by_lane", "lane_id", "taken_seq"),
 )
 
+# A blank kiosk that asks to be a lane. `state`: waiting, approved, refused, taken,
+# withdrawn; the row stays, so that who was let in can be looked up.
+claim = Table(
+    "claim",
+    metadata,
+    Column("claim_id", Text, primary_key=True),
+    Column("machine_key", LargeBinary, nullable=False),
+    Column("box_key", LargeBinary, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("was", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, default="waiting"),
+    Column("lane_id", Text, nullable=False, default=""),
+    Column("replaces", Boolean, nullable=False, default=False),
+    Column("token_hash", Text, nullable=False, default=""),
+    Column("sealed", LargeBinary, nullable=False, default=b""),
+    Column("decided_ms", BigInteger, nullable=False, default=0),
+    Index("claim_by_code", "code", "state"),
+)
+
+# What a lane's machine last said of itself. A table of its own: a database made by
+# an older release gets it at the next start, and needs no migration.
+machine = Table(
+    "machine",
+    metadata,
+    Column("lane_id", Text, ForeignKey("lane.lane_id"), primary_key=True),
+    Column("slot", Text, nullable=False),
+    Column("updater", Text, nullable=False),
+)
+
+# A technical log that an admin asked a lane for; its pieces are files.
+log_fetch = Table(
+    "log_fetch",
+    metadata,
+    Column("directive_id", Text, primary_key=True),
+    Column("lane_id", Text, ForeignKey("lane.lane_id"), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("pieces", Integer, nullable=False, default=0),
+    Column("is_done", Boolean, nullable=False, default=False),
+)
+
 document = Table(
     "document",
     metadata,

@@ -646,6 +646,9 @@ def _directive(turn: Turn, event: DirectiveReceived) -> None:
             attending.intervention_ended(
                 turn, answer, is_approved=event.order == "approve"
             )
+        case "logs":
+            # Sync collects and sends them; the journal says that somebody asked.
+            pass
         case _:
             ignore(turn, event)
 

@@ -103,7 +103,8 @@ class Bagging(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Closed(msgspec.Struct, frozen=True, tag=True):
     """Nothing is sold. `cause`: starting, attendant, office, trouble, battery, day,
-    update (`detail` is the release)."""
+    update (`detail` is the release); enrol on a kiosk that is no lane yet (`detail`
+    is its claim code)."""
 
     cause: str
     detail: str = ""

@@ -16,16 +16,20 @@ import requests
 
 from kiosk.records.chain import Entry, Head
 from kiosk.records.keys import SigningKey
+from kiosk.sync.claim import CLAIM_DOMAIN, Approval, Claim, OfficeKey
 from kiosk.sync.push import SyncError, TooLarge
 from kiosk.sync.wire import (
     ANSWER_DOMAIN,
     ENROL_DOMAIN,
     HELLO_DOMAIN,
+    LOG_DOMAIN,
     Answer,
     Enrol,
     Enrolled,
     Held,
     Hello,
+    LogHeld,
+    LogPiece,
     Refusal,
     Signed,
     Welcome,
@@ -102,6 +106,29 @@ class Office:
         reply = self._send("enrol", msgspec.json.encode(sealed), {})
         self._answer(reply, sealed.signature, Enrolled)
 
+    def key(self) -> bytes:
+        """Return the key this back office says is its own: proven by nothing yet."""
+        reply = self.fetch("office")
+        if reply.status != 200:
+            raise refused(reply)
+        try:
+            return bytes.fromhex(read(reply.content, OfficeKey).key)
+        except ValueError as error:
+            raise strange(reply, str(error)) from error
+
+    def claim(self, claim: Claim) -> Approval:
+        """Ask to be known; return how the back office stands to it."""
+        sealed = seal(self._key, CLAIM_DOMAIN, claim)
+        reply = self._ask(
+            "POST",
+            "claims",
+            msgspec.json.encode(sealed),
+            {"Content-Type": "application/json"},
+            self._answer_seconds,
+            LARGEST_ANSWER,
+        )
+        return self._answer(reply, sealed.signature, Approval)
+
     def hello(self, hello: Hello) -> Welcome:
         """Say hello; return what the back office holds of this lane's journal."""
         hello = msgspec.structs.replace(hello, nonce=secrets.token_hex(8))
@@ -123,6 +150,12 @@ class Office:
         if reply.status == 413:
             return TooLarge()
         return self._answer(reply, batch.signature, Held)
+
+    def send_log(self, piece: LogPiece) -> LogHeld:
+        """Send a piece of the technical log; return how much of it is held."""
+        sealed = seal(self._key, LOG_DOMAIN, piece)
+        reply = self._send("logs", msgspec.json.encode(sealed), {})
+        return self._answer(reply, sealed.signature, LogHeld)
 
     def fetch(self, path: str, answer_seconds: float = ANSWER_SECONDS) -> Reply:
         """Get something of the shop's or this lane's; the status is the caller's."""

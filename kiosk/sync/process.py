@@ -11,14 +11,16 @@ import random
 import threading
 from collections import deque
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 
 import msgspec
 
+from kiosk.readings import Sources, slot_and_outcome
 from kiosk.records.chain import Entry, Head
 from kiosk.records.journal import JournalDamaged
 from kiosk.records.keys import SigningKey, load_public_key
 from kiosk.sync.catalog import bring_up_to_date, version_of
+from kiosk.sync.logs import Journalctl, LogSource, send
 from kiosk.sync.office import ANSWER_SECONDS, CONNECT_SECONDS, NotEnrolled, Office
 from kiosk.sync.push import LAST_RETRY_SECONDS, SyncError, TooLarge, retry_seconds, sync
 from kiosk.sync.socket import (
@@ -48,6 +50,8 @@ KINDS = ("roster", "rules")
 # A directive lives five minutes; so many are never on their way at once.
 REMEMBERED = 100
 LONG_POLL_SECONDS = 25.0
+# An admin waits for a log; after so many failures it is asked for anew.
+LOG_TRIES = 8
 
 
 class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,9 +212,12 @@ class Courier:
         self._save(acknowledged)
 
     def _hello(self, hello: Hello) -> Welcome:
+        slot, outcome = slot_and_outcome(Sources())
         welcome = self._office.hello(
             msgspec.structs.replace(
                 hello,
+                slot=slot,
+                updater=outcome,
                 catalog_version=version_of(self._settings.catalog_path),
                 release=self._settings.release,
             )
@@ -284,6 +291,7 @@ def _listen(
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
     )
+    letter = LogLetter(settings, key, server_key, stop)
     seen: deque[str] = deque(maxlen=REMEMBERED)
     failures = 0
     while not stop.is_set():
@@ -298,6 +306,8 @@ def _listen(
             ):
                 if directive.directive_id in seen:
                     continue
+                if directive.order == "logs":
+                    letter.write(directive)
                 if link.tell(DirectiveSent(signed)):
                     seen.append(directive.directive_id)
                 else:
@@ -309,3 +319,75 @@ def _listen(
             wait = max(error.wait_seconds, _retry(failures, settings))
         stop.wait(wait)
     office.close()
+
+
+class LogLetter:
+    """Sends the technical log when a directive asks, on a thread of its own.
+
+    One at a time; asked again for the same one it does nothing.
+    """
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        key: SigningKey,
+        server_key: bytes,
+        stop: threading.Event,
+        source: LogSource | None = None,
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._server_key = server_key
+        self._stop = stop
+        self._source = source or Journalctl()
+        self._begun: deque[str] = deque(maxlen=REMEMBERED)
+        self._thread: threading.Thread | None = None
+
+    def write(self, directive: Directive) -> None:
+        """Begin to send what this directive asks for."""
+        is_busy = self._thread is not None and self._thread.is_alive()
+        is_ours = directive.lane_id == self._settings.lane_id
+        if not is_ours or directive.expires_ms < time_ns() // 1_000_000:
+            return
+        if is_busy or directive.directive_id in self._begun:
+            return
+        self._begun.append(directive.directive_id)
+        self._thread = threading.Thread(
+            target=self._send, args=(directive,), name="log-letter", daemon=True
+        )
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until what was begun is sent."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _send(self, directive: Directive) -> None:
+        settings = self._settings
+        office = Office(
+            settings.server_url,
+            settings.lane_id,
+            self._key,
+            self._server_key,
+            connect_seconds=settings.connect_seconds,
+            answer_seconds=settings.answer_seconds,
+        )
+        try:
+            for failures in range(1, LOG_TRIES + 1):
+                try:
+                    send(
+                        office,
+                        self._source,
+                        settings.lane_id,
+                        directive.directive_id,
+                        directive.hours,
+                    )
+                    log.info("the technical log was sent, as an admin asked")
+                    return
+                except SyncError as error:
+                    log.warning("the technical log waits: %s", error)
+                    wait = max(error.wait_seconds, _retry(failures, settings))
+                    if self._stop.wait(wait):
+                        return
+        finally:
+            office.close()

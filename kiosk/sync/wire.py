@@ -24,6 +24,7 @@ ENROL_DOMAIN = b"stillopen-enrol-1"
 ANSWER_DOMAIN = b"stillopen-answer-1"
 DOCUMENT_DOMAIN = b"stillopen-document-1"
 DIRECTIVE_DOMAIN = b"stillopen-directive-1"
+LOG_DOMAIN = b"stillopen-log-1"
 
 # A hundred entries are about 100 kB and 10 kB on the wire; the largest single entry
 # (a carried state) stays far below. What unpacks to more is an attack or an error.
@@ -96,6 +97,9 @@ class Hello(msgspec.Struct, frozen=True):
     oldest_unsent_ms: int = 0
     catalog_version: int = 0
     release: str = ""
+    # Of the machine below the lane: the running slot, the updater's last outcome.
+    slot: str = ""
+    updater: str = ""
 
 
 class Welcome(msgspec.Struct, frozen=True):
@@ -144,7 +148,8 @@ class Document(msgspec.Struct, frozen=True):
 class Directive(msgspec.Struct, frozen=True):
     """An order to one lane, good until `expires_ms`.
 
-    `order`: pause, resume, approve, refuse; `asked` names an intervention.
+    `order`: pause, resume, approve, refuse, logs; `asked` names an intervention,
+    `hours` says how far back the log is wanted.
     """
 
     directive_id: str
@@ -154,6 +159,23 @@ class Directive(msgspec.Struct, frozen=True):
     attendant: str = ""
     asked: int = 0
     reason: str = ""
+    hours: int = 0
+
+
+class LogPiece(msgspec.Struct, frozen=True):
+    """A part of the technical log that a directive asked for, gzip'd text."""
+
+    lane_id: str
+    directive_id: str
+    number: int
+    is_last: bool
+    content: bytes
+
+
+class LogHeld(msgspec.Struct, frozen=True):
+    """How many pieces of a log are held."""
+
+    pieces: int
 
 
 T = TypeVar("T")

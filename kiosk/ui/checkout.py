@@ -11,6 +11,7 @@ from kiosk.domain.events import (
     ReceiptChosen,
 )
 from kiosk.domain.state import Closed, Complete, Declined, OutcomeUnknown, Paying
+from kiosk.ui.enrolling import enrolling
 from kiosk.ui.scene import Scene
 from kiosk.ui.view import Button, Layout, View
 from kiosk.ui.words import N, plain
@@ -314,6 +315,8 @@ def receipt_address(scene: Scene, mode: Complete) -> str:
 def closed(scene: Scene, mode: Closed) -> View:
     """Nothing is sold here now; where to go instead, and why for those who can help."""
     t, lane = scene.t, scene.lane
+    if mode.cause == "enrol":
+        return enrolling(scene, mode)
     kept = [s for s in lane.suspended if s.why == "power"]
     if mode.cause == "battery" and kept:
         return scene.view(

@@ -429,6 +429,9 @@ def _troubles(language: str) -> Iterator[tuple[str, Lane, Local]]:
     for cause in CLOSED:
         detail = "terminal" if cause == "trouble" else ""
         yield f"closed_{cause}", at(Closed(cause, detail)), Local()
+    yield "enrol_asking", at(Closed("enrol")), Local()
+    yield "enrol_code", at(Closed("enrol", "ACDE-FGHJ")), Local()
+    yield "enrol_trouble", at(Closed("enrol", "ACDE-FGHJ\nno answer")), Local()
     kept = Suspended(704, BASKET, FIGURES, "power", NOON_MS)
     low = replace(at(Closed("battery")), suspended=(kept,), power_stage=5)
     yield "battery_low", low, Local()
