@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "var" / "image"
@@ -76,6 +77,11 @@ class Stage:
         for old in CACHE.glob(f"{self.name}-*"):
             if old != self.folder and len(old.name) == len(self.folder.name):
                 remove(old)
+
+
+def code(*modules: ModuleType) -> list[Path]:
+    """Return the files of modules, as inputs of what they make."""
+    return [Path(str(module.__file__)) for module in modules]
 
 
 def run(
