@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imagebuild.dpkg import Database
 from imagebuild.lists import entries, matcher
-from imagebuild.stage import PROJECT, BuildError, remove, run, say
+from imagebuild.stage import MOUNTS, PROJECT, BuildError, mounts_under, remove, run, say
 
 MODULES_LIST = PROJECT / "image-build" / "modules.list"
 PURGE_LIST = PROJECT / "image-build" / "purge.list"
@@ -93,7 +93,12 @@ def gone(kind: str, listed: Path = PURGE_LIST) -> frozenset[str]:
 
 
 def purge(root: Path, database: Database, listed: Path = PURGE_LIST) -> None:
-    """Remove what the list names, and the links that lead nowhere once it is gone."""
+    """Remove what the list names, and the links that lead nowhere once it is gone.
+
+    Refuses while anything is mounted in the root: its /dev would be this machine's own.
+    """
+    if mounted := mounts_under(root, MOUNTS.read_text()):
+        raise BuildError(f"{mounted[0]} is mounted; unmount it and run this again.")
     dangled = set(dangling(root))
     for entry in entries(listed):
         kind, *words = entry.words

@@ -18,7 +18,7 @@ from types import ModuleType
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "var" / "image"
-_MOUNTS = Path("/proc/self/mounts")
+MOUNTS = Path("/proc/self/mounts")
 
 
 class BuildError(Exception):
@@ -120,9 +120,9 @@ def remove(folder: Path) -> None:
     unmounted first, or nothing is removed.
     """
     if folder.is_dir():
-        for place in mounts_under(folder, _MOUNTS.read_text()):
+        for place in mounts_under(folder, MOUNTS.read_text()):
             run(["umount", "--lazy", place])
-        if left := mounts_under(folder, _MOUNTS.read_text()):
+        if left := mounts_under(folder, MOUNTS.read_text()):
             raise BuildError(f"{left[0]} is mounted; unmount it and run this again.")
         shutil.rmtree(folder)
 

@@ -76,7 +76,7 @@ def test_nothing_is_removed_while_something_is_mounted_in_it(tmp_path, monkeypat
     (tree / "dev").mkdir(parents=True)
     (tree / "dev/null").touch()
     table.write_text(f"devtmpfs {tree}/dev devtmpfs rw 0 0\n")
-    monkeypatch.setattr("imagebuild.stage._MOUNTS", table)
+    monkeypatch.setattr("imagebuild.stage.MOUNTS", table)
     with pytest.raises(BuildError):
         remove(tree)
     assert (tree / "dev/null").exists()

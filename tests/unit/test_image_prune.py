@@ -134,6 +134,16 @@ def test_a_package_leaves_whole_with_the_links_that_led_to_it(root, tmp_path):
     assert prune.gone("package", goes) == {"apt"}
 
 
+def test_nothing_is_purged_while_something_is_mounted(root, tmp_path, monkeypatch):
+    table = tmp_path / "mounts"
+    table.write_text(f"devtmpfs {root}/usr/share devtmpfs rw 0 0\n")
+    monkeypatch.setattr("imagebuild.prune.MOUNTS", table)
+    goes = listed(tmp_path, "path usr/share/*  # no use")
+    with pytest.raises(BuildError, match="usr/share is mounted"):
+        prune.purge(root, dpkg.database(root), goes)
+    assert (root / "usr/share/apt/words").exists()
+
+
 def test_paths_leave_by_pattern(root, tmp_path):
     goes = listed(tmp_path, "path usr/share/* var/lib/dpkg  # no use")
     prune.purge(root, dpkg.database(root), goes)
