@@ -59,6 +59,7 @@ def settle(root: Path, epoch: int) -> None:
     """Make anew, always the same, what a build leaves with times or hashes of its own."""
     (root / "etc/machine-id").touch()
     # A link cannot be made while a chroot uses the builder's names.
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("/run/systemd/resolve/stub-resolv.conf")
     one_day(root, epoch)
     for place in _PYTHON:

@@ -183,7 +183,9 @@ def _remove_upwards(root: Path, folder: Path) -> None:
 
 def _purge_paths(root: Path, patterns: Iterable[str]) -> None:
     for pattern in patterns:
-        found = sorted(root.glob(pattern))
+        # A plain name may be a link that leads nowhere, which glob does not see.
+        plain = root / pattern
+        found = [plain] if os.path.lexists(plain) else sorted(root.glob(pattern))
         if not found:
             say(f"  purge.list: {pattern} is not there")
         for path in found:

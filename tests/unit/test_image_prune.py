@@ -145,10 +145,11 @@ def test_nothing_is_purged_while_something_is_mounted(root, tmp_path, monkeypatc
 
 
 def test_paths_leave_by_pattern(root, tmp_path):
-    goes = listed(tmp_path, "path usr/share/* var/lib/dpkg  # no use")
+    goes = listed(tmp_path, "path usr/share/* var/lib/dpkg usr/bin/never-there  # x")
     prune.purge(root, dpkg.database(root), goes)
     assert not (root / "usr/share/apt").exists()
     assert not (root / "var/lib/dpkg").exists()
+    assert not (root / "usr/bin/never-there").is_symlink()
     assert (root / "usr/bin/dash").exists()
 
 
