@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance fuzz image image-lock image-scores check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz image image-same image-lock image-scores check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -60,6 +60,9 @@ image: setup var/image/tools/ready ## Build the appliance's disk image (as root;
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))
+
+image-same: setup var/image/tools/ready ## Build a commit's root and kernel twice and compare the bytes
+	.venv/bin/python image-build/build.py same
 
 image-lock: setup ## Lock the newest Debian packages for the image
 	.venv/bin/python image-build/build.py lock

@@ -6,29 +6,52 @@ Needs root on Debian 12 or 13, two cores and 24 GiB of disk; no container engine
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tomllib
 from functools import partial
 from pathlib import Path
 
-from imagebuild import bundle, disk, kernel, keys, packages, release, root, verity
-from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, say
+from imagebuild import (
+    bundle,
+    disk,
+    dpkg,
+    final,
+    kernel,
+    keys,
+    libraries,
+    lists,
+    manifest,
+    packages,
+    prune,
+    release,
+    root,
+    same,
+    sbom,
+    verity,
+)
+from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, code, say
 
 # When the lock was made: the time of every file in the root.
 EPOCH = "1764115200"
 VARIANTS = ("development", "production")
 REPOSITORY = Stage("repository", packages.repository, [packages.LOCK])
-BASE = Stage("base", partial(root.base, REPOSITORY), [REPOSITORY, packages.LIST])
+BASE = Stage("base", partial(root.base, REPOSITORY), [REPOSITORY, packages.LIST, "2"])
 LANE = Stage(
     "lane",
     root.lane,
     [
-        root.LANE_LOCK,
+        *(root.LANE_LOCK, "3"),
         *(PROJECT / name for name in ("kiosk", "hardware", "pyproject.toml")),
     ],
 )
 ANSIBLE = Stage(
     "ansible", partial(root.ansible, BASE, LANE), [BASE, LANE, root.ANSIBLE]
+)
+BILL = Stage(
+    "sbom",
+    partial(sbom.make, ANSIBLE, LANE, packages.LOCK, EPOCH),
+    [ANSIBLE, LANE, packages.LOCK, prune.PURGE_LIST, *code(sbom, dpkg), EPOCH],
 )
 TOOLS = Stage("tools-unpacked", packages.tools, [packages.TOOLS_LOCK])
 
@@ -42,8 +65,13 @@ class Image:
         said = [self.words.text(), self.keys.words()]
         self.final = Stage(
             "final",
-            partial(root.finalize, ANSIBLE, self.words, self.keys),
-            [ANSIBLE, *said, "3"],
+            partial(final.finalize, ANSIBLE, BILL, EPOCH, self.words, self.keys),
+            [
+                *(ANSIBLE, BILL),
+                *(EPOCH, *said),
+                *(prune.MODULES_LIST, prune.PURGE_LIST, manifest.MANIFEST),
+                *code(final, prune, manifest, libraries, lists, dpkg, release),
+            ],
         )
         self.root = Stage(
             "root", partial(verity.root, self.final, EPOCH), [self.final, EPOCH]
@@ -66,13 +94,26 @@ class Image:
             "disk", partial(disk.disk, self.sources, self.signed, self.root), parts
         )
 
+    def verified(self) -> None:
+        """Make what the image verifies: the root and the unsigned kernel."""
+        root.need_tools()
+        for stage in (REPOSITORY, BASE, LANE, ANSIBLE, BILL, self.final, self.root):
+            stage.done()
+        for stage in (TOOLS, self.uki):
+            stage.done()
+
+    def twice(self) -> None:
+        """Make root and kernel twice, and compare them."""
+        self.verified()
+        images = [(self.root, "root.img"), (self.uki, "kernel.efi")]
+        same.same(self.final, images, self.words)
+
     def done(self) -> None:
         """Make every stage that is not there yet, and say where the results are."""
-        root.need_tools()
-        for stage in (REPOSITORY, BASE, LANE, ANSIBLE, self.final, self.root):
+        self.verified()
+        for stage in (self.signed, self.bundle, self.disk):
             stage.done()
-        for stage in (TOOLS, self.uki, self.signed, self.bundle, self.disk):
-            stage.done()
+        shutil.copy(BILL.folder / sbom.NAME, self.disk.folder)
         say(f"\nRelease {self.words.number}, {self.words.variant}:")
         for file in (*self.disk.folder.iterdir(), *self.bundle.folder.iterdir()):
             say(f"  {file.relative_to(PROJECT)}  {file.stat().st_size / 1e6:.0f} MB")
@@ -87,7 +128,7 @@ def this_release() -> str:
 def main() -> None:
     """Run one task."""
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("task", choices=("lock", "image"))
+    words.add_argument("task", choices=("lock", "image", "root", "same"))
     words.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0])
     words.add_argument(
         "--release", default=this_release(), help="its number, such as 1.4.0"
@@ -97,8 +138,10 @@ def main() -> None:
         CACHE.mkdir(parents=True, exist_ok=True)
         if asked.task == "lock":
             packages.lock()
-        else:
-            Image(asked.variant, asked.release).done()
+            return
+        image = Image(asked.variant, asked.release)
+        tasks = {"image": image.done, "root": image.verified, "same": image.twice}
+        tasks[asked.task]()
     except BuildError as error:
         sys.exit(f"image: {error}")
 

@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagebuild import packages, release
-from imagebuild.keys import Keys
-from imagebuild.release import Words
+from imagebuild import packages
 from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, remove, run
 
 ANSIBLE = PROJECT / "ansible"
@@ -37,22 +35,6 @@ _NEEDED = {
     "cpio": "cpio",
     "openssl": "openssl",
 }
-# What a kiosk never needs of Debian's packages.
-_PURGED = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/info",
-    "usr/share/lintian",
-    "usr/share/bug",
-    "var/cache/apt",
-    "var/lib/apt/lists",
-    "var/log/apt",
-    "var/log/dpkg.log",
-    "var/log/bootstrap.log",
-    "var/log/alternatives.log",
-    "usr/sbin/policy-rc.d",
-    "etc/apt/sources.list",
-)
 
 
 def base(repository: Stage, folder: Path) -> None:
@@ -65,6 +47,8 @@ def base(repository: Stage, folder: Path) -> None:
             '--aptopt=APT::Install-Recommends "false"',
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/man/*",
+            # Licences must go with what they allow to be handed on.
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
             "--skip=check/qemu",
             packages.SUITE,
             str(folder / "root"),
@@ -85,6 +69,7 @@ def lane(folder: Path) -> None:
             *("--require-hashes", "--disable-pip-version-check", "--no-compile"),
             # The hashes say which files; the Python that runs pip is not the lane's.
             "--ignore-requires-python",
+            *("--report", str(folder / "report.json")),
             *("-r", str(LANE_LOCK)),
         ]
     )
@@ -103,6 +88,16 @@ def lane(folder: Path) -> None:
     run([*pip, "install", *quiet, "--target", str(folder / "site"), str(wheel)])
     for left in (source, wheels, folder / "site" / "bin"):
         remove(left)
+    forget_origin(folder / "site")
+
+
+def forget_origin(site: Path) -> None:
+    """Remove where on the build machine a package came from: no business of a kiosk's."""
+    for note in site.glob("*.dist-info/direct_url.json"):
+        note.unlink()
+        record = note.with_name("RECORD")
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(x for x in lines if "direct_url.json" not in x))
 
 
 def ansible(base_stage: Stage, lane_stage: Stage, folder: Path) -> None:
@@ -133,37 +128,6 @@ def ansible(base_stage: Stage, lane_stage: Stage, folder: Path) -> None:
                     f"A second run of the roles changed {found[1]} things: they do not"
                     f" settle. See {CACHE}/ansible-2.log."
                 )
-
-
-def finalize(ansible_stage: Stage, words: Words, keys: Keys, folder: Path) -> None:
-    """Take out what no kiosk needs and what would differ from build to build."""
-    root = folder / "root"
-    run(["cp", "-a", "--reflink=auto", str(ansible_stage.folder / "root"), str(root)])
-    release.write(root, words, keys)
-    with mounted(root):
-        run(
-            [
-                *("chroot", str(root), "python3", "-m", "compileall", "-q", "-j", "2"),
-                *("--invalidation-mode", "unchecked-hash", f"/{_SITE}"),
-            ]
-        )
-        (version,) = sorted(path.name for path in (root / "usr/lib/modules").iterdir())
-        run(["chroot", str(root), "mkinitramfs", "-o", "/boot/initrd", version])
-    for name in ("initrd", f"vmlinuz-{version}"):
-        shutil.move(root / "boot" / name, folder / name.split("-")[0])
-    for place in _PURGED:
-        target = root / place
-        if target.is_dir():
-            shutil.rmtree(target)
-        elif target.exists():
-            target.unlink()
-    for left in (root / "boot").iterdir():
-        left.unlink()
-    (root / "etc/machine-id").unlink(missing_ok=True)
-    (root / "etc/machine-id").touch()
-    # A link cannot be made while a chroot uses the builder's names.
-    (root / "etc/resolv.conf").unlink(missing_ok=True)
-    (root / "etc/resolv.conf").symlink_to("/run/systemd/resolve/stub-resolv.conf")
 
 
 @contextmanager

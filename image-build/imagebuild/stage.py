@@ -14,9 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "var" / "image"
+MOUNTS = Path("/proc/self/mounts")
 
 
 class BuildError(Exception):
@@ -78,6 +80,11 @@ class Stage:
                 remove(old)
 
 
+def code(*modules: ModuleType) -> list[Path]:
+    """Return the files of modules, as inputs of what they make."""
+    return [Path(str(module.__file__)) for module in modules]
+
+
 def run(
     command: Sequence[str],
     *,
@@ -107,9 +114,24 @@ def run(
 
 
 def remove(folder: Path) -> None:
-    """Remove a tree that this build made, if it is there."""
+    """Remove a tree that this build made, if it is there.
+
+    A build that was killed leaves the machine's own /dev mounted in its tree: that is
+    unmounted first, or nothing is removed.
+    """
     if folder.is_dir():
+        for place in mounts_under(folder, MOUNTS.read_text()):
+            run(["umount", "--lazy", place])
+        if left := mounts_under(folder, MOUNTS.read_text()):
+            raise BuildError(f"{left[0]} is mounted; unmount it and run this again.")
         shutil.rmtree(folder)
+
+
+def mounts_under(folder: Path, table: str) -> list[str]:
+    """Return what is mounted in a folder, the innermost first."""
+    places = (Path(line.split(" ")[1]) for line in table.splitlines())
+    under = folder.resolve()
+    return [str(place) for place in reversed([*places]) if place.is_relative_to(under)]
 
 
 def say(words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from imagebuild import packages
-from imagebuild.stage import BuildError, Stage, run
+from imagebuild.stage import BuildError, Stage, mounts_under, remove, run
 
 PROJECT = Path(__file__).parents[2]
 
@@ -58,6 +58,31 @@ def test_what_was_left_half_made_is_not_taken_for_whole(cache, tmp_path):
         broken.done()
     whole = Stage("one", lambda folder: None, ["x"]).done()
     assert list(whole.iterdir()) == []
+
+
+def test_what_a_killed_build_left_mounted_is_found_the_innermost_first(tmp_path):
+    table = (
+        f"devtmpfs {tmp_path}/one/dev devtmpfs rw 0 0\n"
+        f"devpts {tmp_path}/one/dev/pts devpts rw 0 0\n"
+        f"devtmpfs {tmp_path}/oneself/dev devtmpfs rw 0 0\n"
+        "proc /proc proc rw 0 0\n"
+    )
+    found = mounts_under(tmp_path / "one", table)
+    assert found == [f"{tmp_path}/one/dev/pts", f"{tmp_path}/one/dev"]
+
+
+def test_nothing_is_removed_while_something_is_mounted_in_it(tmp_path, monkeypatch):
+    tree, table = tmp_path / "tree", tmp_path / "mounts"
+    (tree / "dev").mkdir(parents=True)
+    (tree / "dev/null").touch()
+    table.write_text(f"devtmpfs {tree}/dev devtmpfs rw 0 0\n")
+    monkeypatch.setattr("imagebuild.stage.MOUNTS", table)
+    with pytest.raises(BuildError):
+        remove(tree)
+    assert (tree / "dev/null").exists()
+    table.write_text("")
+    remove(tree)
+    assert not tree.exists()
 
 
 def test_a_program_that_fails_says_what_it_said():
