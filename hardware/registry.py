@@ -425,14 +425,16 @@ _SCALE: dict[str, Driver[Any]] = {
     SIMULATED: Driver(SimulatedScale, _simulated_scale),
     "none": Driver(Nothing, _none("scale")),
 }
+_SCANNER: dict[str, Driver[Any]] = {
+    "serial": Driver(SerialLabels, _serial_scanner),
+    "hid": Driver(Hid, _hid_scanner),
+    "camera": Driver(Camera, _CameraToBe),
+    SIMULATED: Driver(SimulatedScanner, _simulated_scanner),
+}
 _TABLE: dict[str, dict[str, Driver[Any]]] = {
-    "scanner": {
-        "serial": Driver(SerialLabels, _serial_scanner),
-        "hid": Driver(Hid, _hid_scanner),
-        "camera": Driver(Camera, _CameraToBe),
-        SIMULATED: Driver(SimulatedScanner, _simulated_scanner),
-    },
-    # A second scanner beside the first.
+    "scanner": _SCANNER,
+    # More scanners beside the first: one on a cable, for what is heavy, and a camera.
+    "hand_scanner": _SCANNER,
     "camera": {"camera": Driver(Camera, _CameraToBe)},
     "printer": {
         "escpos_network": Driver(NetworkPrinter, _network_printer),

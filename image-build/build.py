@@ -69,6 +69,7 @@ class Image:
             [
                 *(ANSIBLE, BILL),
                 *(EPOCH, *said),
+                release.VARIANTS,
                 *(prune.MODULES_LIST, prune.PURGE_LIST, manifest.MANIFEST),
                 *code(final, prune, manifest, libraries, lists, dpkg, release),
             ],

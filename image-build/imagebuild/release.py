@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagebuild.keys import Keys, signer_name
+from imagebuild.stage import PROJECT
 
+# Trees that mirror the root: what one variant has in place of what the roles wrote.
+VARIANTS = PROJECT / "image-build" / "variants"
 # What a bundle must be for: firmware, processor and partitions as this build lays out.
 HARDWARE = "x86-64-v1"
 _TRUSTED = {
@@ -37,7 +40,13 @@ class Words(NamedTuple):
 
 
 def write(root: Path, words: Words, keys: Keys) -> None:
-    """Put a release's words and public keys into a root."""
+    """Put a release's words, its variant's files and its public keys into a root."""
+    over = VARIANTS / words.variant
+    for source in sorted(over.rglob("*")):
+        target = root / source.relative_to(over)
+        if source.is_file():
+            # What the roles wrote keeps its owner and its rights.
+            target.write_bytes(source.read_bytes())
     (root / "usr/lib/stillopen-release").write_text(words.text())
     (root / "etc/hwrevision").write_text(f"stillopen {HARDWARE}\n")
     settings = root / "etc/stillopen"

@@ -28,6 +28,7 @@ SECTIONS: dict[str, str] = {
 DEVICE_NAMES: dict[str, str] = {
     "scanner": N("Scanner"),
     "camera": N("Camera"),
+    "hand_scanner": N("Hand scanner"),
     "printer": N("Receipt printer"),
     "terminal": N("Card reader"),
     "scale": N("Scale"),
