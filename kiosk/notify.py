@@ -1,7 +1,7 @@
 """Tells systemd that the lane is on the glass, and that it is alive: sd_notify(3).
 
-Says only what was seen: the first frame, and each second a frame loop that turns over a
-lane that is not stuck. Where no systemd listens, nothing is said.
+Says only what was seen: the first frame, and each second that a frame reached the glass
+over a lane that is not stuck. Where no systemd listens, nothing is said.
 """
 
 from __future__ import annotations
@@ -30,27 +30,31 @@ class Notifier:
         address = environ.get("NOTIFY_SOCKET", "")
         # An address that begins with @ has no name in any folder: unix(7).
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self._is_ready = self._is_stuck = False
+        self._is_ready = self._is_stuck = self._is_drawn = False
 
     def drawn(self, _number: int) -> None:
-        """The newest state is on the glass."""
+        """A frame of the newest state is on the glass."""
+        self._is_drawn = True
         if not self._is_ready:
             self._is_ready = True
             self._say("READY=1")
 
     def second(self) -> bool:
-        """The frame loop turned: say so, unless the lane behind it is stuck.
+        """A second went by: say so if a frame came, unless the lane behind it is stuck.
 
-        Returns whether both live.
+        The screen draws each second, whatever it shows. Returns whether both live.
         """
+        is_drawn, self._is_drawn = self._is_drawn, False
         busy = self._busy_seconds()
         if busy < STUCK_SECONDS:
             self._is_stuck = False
-            self._say("WATCHDOG=1")
-        elif not self._is_stuck:
+            if is_drawn:
+                self._say("WATCHDOG=1")
+            return is_drawn
+        if not self._is_stuck:
             self._is_stuck = True
             log.error("the lane has been busy for %.0f s with one event", busy)
-        return not self._is_stuck
+        return False
 
     def _say(self, words: str) -> None:
         if not self._address:

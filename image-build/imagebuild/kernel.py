@@ -100,9 +100,9 @@ def unsigned(sources: Sources, folder: Path) -> None:
     sources.build(folder / "kernel.efi")
 
 
-def signed(sources: Sources, keys: Keys, folder: Path) -> None:
+def signed(sources: Sources, keys: Keys, more_words: str, folder: Path) -> None:
     """Make the kernel file and the boot loader that firmware accepts."""
-    sources.build(folder / "kernel.efi", keys=keys)
+    sources.build(folder / "kernel.efi", more_words, keys)
     sign(sources.final.folder / "root" / LOADER, folder / "loader.efi", keys)
 
 

@@ -37,14 +37,27 @@ def test_the_first_frame_is_told_once(systemd: socket.socket) -> None:
 def test_a_lane_that_is_stuck_is_not_told_to_be_alive(systemd: socket.socket) -> None:
     busy = [0.0]
     told = Notifier(lambda: busy[0], {"NOTIFY_SOCKET": systemd.getsockname()})
-    told.second()
+    told.drawn(1)
+    assert told.second()
     busy[0] = STUCK_SECONDS
-    told.second()
-    told.second()
-    assert _heard(systemd) == ["WATCHDOG=1"]
+    for _ in range(2):
+        told.drawn(2)
+        assert not told.second()
+    assert _heard(systemd) == ["READY=1", "WATCHDOG=1"]
     busy[0] = 0.0
-    told.second()
+    told.drawn(3)
+    assert told.second()
     assert _heard(systemd) == ["WATCHDOG=1"]
+
+
+def test_a_glass_that_gets_no_frames_is_not_told_to_be_alive(
+    systemd: socket.socket,
+) -> None:
+    told = Notifier(lambda: 0.0, {"NOTIFY_SOCKET": systemd.getsockname()})
+    told.drawn(1)
+    assert told.second()
+    assert not told.second()
+    assert _heard(systemd) == ["READY=1", "WATCHDOG=1"]
 
 
 def test_a_name_without_a_folder_is_understood() -> None:
@@ -53,13 +66,13 @@ def test_a_name_without_a_folder_is_understood() -> None:
         name = link.getsockname()
         link.settimeout(1)
         told = Notifier(lambda: 0.0, {"NOTIFY_SOCKET": "@" + name[1:].decode()})
-        told.second()
-        assert link.recv(100) == b"WATCHDOG=1"
+        told.drawn(1)
+        assert link.recv(100) == b"READY=1"
 
 
 def test_without_systemd_nothing_is_said() -> None:
-    Notifier(lambda: 0.0, {}).second()
+    Notifier(lambda: 0.0, {}).drawn(1)
 
 
 def test_a_listener_that_went_away_ends_nothing(tmp_path: Path) -> None:
-    Notifier(lambda: 0.0, {"NOTIFY_SOCKET": str(tmp_path / "gone")}).second()
+    Notifier(lambda: 0.0, {"NOTIFY_SOCKET": str(tmp_path / "gone")}).drawn(1)

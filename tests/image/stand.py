@@ -1,0 +1,128 @@
+"""A booted machine with its devices: what `image-build/variants/development` is set for.
+
+The devices are the simulators that the lane's other tests use, on the machine's own
+USB serial cables, its keyboard, its touch and its network. Knows nothing of what the
+lane inside does but what its screen shows and its devices were told.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagebuild.machine import Machine
+from PIL import Image
+
+from hardware.simulated import launch
+from hardware.simulated.control import RemoteBench
+from hardware.simulated.frames import read_port_file
+from hardware.simulated.megatec import Megatec
+
+CABLE = Path(__file__).with_name("cable.py")
+TERMINAL = "tcp:10.0.2.100:20007"
+SCREEN = (1024, 768)
+_KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
+
+
+class Stand:
+    """A machine, its shop's devices, and a hand that scans, taps and pulls plugs."""
+
+    def __init__(self, disk: Path, folder: Path, **machine: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.receipts = folder / "receipts"
+        printer, terminal = folder / "printer.port", folder / "terminal.port"
+        self._processes = [
+            launch.start_printer(printer, self.receipts, ["--pty"]),
+            launch.start_terminal(
+                terminal, folder / "terminal.store", ["--wire", "zvt"]
+            ),
+        ]
+        self.ups = Megatec(folder / "ups")
+        self.printer, self.terminal = RemoteBench(printer), RemoteBench(terminal)
+        self._scanner: socket.socket | None = None
+        relay = f"{sys.executable} {CABLE} {read_port_file(terminal).port}"
+        network = f"user,id=net,restrict=on,guestfwd={TERMINAL}-cmd:{relay}"
+        extra: Sequence[str] = [
+            *("-chardev", f"socket,id=scan,path={self._scan},server=on,wait=off"),
+            *("-device", "usb-serial,chardev=scan,serial=SCAN0001"),
+            *("-chardev", f"serial,id=prn,path={read_port_file(printer).tty}"),
+            *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
+            *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
+            *("-device", "usb-serial,chardev=ups,serial=UPS00001"),
+            *("-netdev", network, "-device", "virtio-net-pci,netdev=net,id=card"),
+            *("-device", "virtio-tablet-pci"),
+        ]
+        self.machine = Machine(disk, folder / "machine", extra=extra, **machine)
+
+    @property
+    def _scan(self) -> Path:
+        return self.folder / "scan.sock"
+
+    def close(self) -> None:
+        """Pull every plug."""
+        self.machine.kill()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    # -- hands -------------------------------------------------------------
+
+    def scan(self, code: str) -> None:
+        """Scan with the serial scanner."""
+        if self._scanner is None:
+            self._scanner = socket.socket(socket.AF_UNIX)
+            self._scanner.connect(str(self._scan))
+        self._scanner.sendall(code.encode() + b"\r\n")
+
+    def type(self, code: str) -> None:
+        """Scan with the scanner that types: the machine's only keyboard."""
+        for character in code + "\n":
+            self.machine.press(_KEYS[character])
+            # As fast as such a scanner types; QEMU holds each key for a tenth.
+            time.sleep(0.15)
+
+    def tap(self, x: int, y: int) -> None:
+        """Touch the glass there, in pixels from the top left."""
+        width, height = SCREEN
+        place = [
+            _event("abs", axis="x", value=x * 0x7FFF // width),
+            _event("abs", axis="y", value=y * 0x7FFF // height),
+        ]
+        self.machine.tell("input-send-event", events=place)
+        for is_down in (True, False):
+            press = _event("btn", down=is_down, button="left")
+            self.machine.tell("input-send-event", events=[press])
+            # A finger: shorter is taken for a ghost.
+            time.sleep(0.2)
+
+    def network(self, is_up: bool) -> None:
+        """Pull the network's cable, or put it back."""
+        self.machine.tell("set_link", name="card", up=is_up)
+
+    # -- eyes --------------------------------------------------------------
+
+    def picture(self, name: str) -> Image.Image:
+        """Keep what the screen shows, and return it."""
+        with Image.open(self.machine.picture(name)) as image:
+            return image.convert("RGB")
+
+    def wait_until_shown(
+        self, name: str, is_shown: Callable[[Image.Image], bool], seconds: float
+    ) -> float:
+        """Wait until a picture is as wanted, keep it, and return the seconds so far."""
+        end = time.monotonic() + seconds
+        while not is_shown(self.picture(name)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{name} was not shown within {seconds:.0f} s")
+            # The screen wakes nobody: look again.
+            time.sleep(1)
+        return self.machine.seconds
+
+
+def _event(kind: str, **data: Any) -> dict[str, Any]:
+    return {"type": kind, "data": data}
