@@ -86,22 +86,13 @@ class Image:
         ]
         self.uki = Stage("uki", partial(kernel.unsigned, self.sources), boots)
         self.signed = Stage(
-            "signed", partial(kernel.signed, self.sources, self.keys, ""), [self.uki]
+            "signed", partial(kernel.signed, self.sources, self.keys), [self.uki]
         )
         parts = [self.root, self.signed]
         packed = partial(bundle.bundle, self.root, self.signed, self.words, self.keys)
         self.bundle = Stage("bundle", packed, parts)
         self.disk = Stage(
             "disk", partial(disk.disk, self.sources, self.signed, self.root), parts
-        )
-
-        # The same root, byte for byte, under a command line that tells what it does.
-        tested = partial(kernel.signed, self.sources, self.keys, kernel.TEST_WORDS)
-        self.tested = Stage("test-signed", tested, [self.uki, kernel.TEST_WORDS])
-        self.test_disk = Stage(
-            "test-disk",
-            partial(disk.disk, self.sources, self.tested, self.root),
-            [self.root, self.tested],
         )
 
     def verified(self) -> None:
@@ -111,13 +102,6 @@ class Image:
             stage.done()
         for stage in (TOOLS, self.uki):
             stage.done()
-
-    def for_tests(self) -> Path:
-        """Make the disk that tests boot, and return its file."""
-        self.verified()
-        for stage in (self.tested, self.test_disk):
-            stage.done()
-        return self.test_disk.folder / "disk.img"
 
     def twice(self) -> None:
         """Make root and kernel twice, and compare them."""
@@ -145,7 +129,7 @@ def this_release() -> str:
 def main() -> None:
     """Run one task."""
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("task", choices=("lock", "image", "root", "same", "test-disk"))
+    words.add_argument("task", choices=("lock", "image", "root", "same"))
     words.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0])
     words.add_argument(
         "--release", default=this_release(), help="its number, such as 1.4.0"
@@ -157,14 +141,8 @@ def main() -> None:
             packages.lock()
             return
         image = Image(asked.variant, asked.release)
-        if asked.task == "image":
-            image.done()
-        elif asked.task == "root":
-            image.verified()
-        elif asked.task == "same":
-            image.twice()
-        else:
-            print(image.for_tests())
+        tasks = {"image": image.done, "root": image.verified, "same": image.twice}
+        tasks[asked.task]()
     except BuildError as error:
         sys.exit(f"image: {error}")
 

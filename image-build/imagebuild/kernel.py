@@ -22,13 +22,6 @@ COMMAND_LINE = (
     # No USB device is used before usbguard let it in.
     " usbcore.authorized_default=0"
 )
-# What tests add: a serial line to read. The root is the same, byte for byte.
-TEST_WORDS = (
-    " console=ttyS0 loglevel=5 systemd.show_status=true"
-    " systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
-    # A busy machine that emulates another one takes long over everything.
-    " systemd.default_device_timeout_sec=300"
-)
 LOADER = "usr/lib/x86_64-linux-gnu/efibootguard/efibootguardx64.efi"
 
 
@@ -38,15 +31,13 @@ class Sources:
     def __init__(self, tools: Stage, final: Stage, root: Stage) -> None:
         self.tools, self.final, self.root = tools, final, root
 
-    def build(
-        self, target: Path, more_words: str = "", keys: Keys | None = None
-    ) -> None:
+    def build(self, target: Path, keys: Keys | None = None) -> None:
         """Write the kernel file, signed when there are keys."""
         root_hash, offset = (
             (self.root.folder / name).read_text() for name in ("roothash", "offset")
         )
         line = (
-            f"{COMMAND_LINE}{more_words} stillopen.roothash={root_hash}"
+            f"{COMMAND_LINE} stillopen.roothash={root_hash}"
             f" stillopen.hashoffset={offset}"
         )
         stub = self.tools.folder / "root/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
@@ -100,9 +91,9 @@ def unsigned(sources: Sources, folder: Path) -> None:
     sources.build(folder / "kernel.efi")
 
 
-def signed(sources: Sources, keys: Keys, more_words: str, folder: Path) -> None:
+def signed(sources: Sources, keys: Keys, folder: Path) -> None:
     """Make the kernel file and the boot loader that firmware accepts."""
-    sources.build(folder / "kernel.efi", more_words, keys)
+    sources.build(folder / "kernel.efi", keys)
     sign(sources.final.folder / "root" / LOADER, folder / "loader.efi", keys)
 
 

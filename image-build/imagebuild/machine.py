@@ -27,6 +27,13 @@ _CPU = "max,avx=off,avx2=off,f16c=off,fma=off"
 _SCREEN = "virtio-vga,xres=1024,yres=768"
 # What the machine id follows from.
 _UUID = "5ee1f0e5-7a11-4b0a-9d6e-0123456789ab"
+# What tests add to the kernel's command line: a serial line to read, and patience.
+WORDS = (
+    "console=ttyS0 loglevel=5 systemd.journald.forward_to_console=1"
+    " systemd.journald.max_level_console=info"
+    # A busy machine that emulates another one takes long over everything.
+    " systemd.default_device_timeout_sec=300"
+)
 _ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]")
 
 
@@ -38,7 +45,8 @@ class Machine:
     """One machine in a folder: its disk's layer, TPM, serial log and pictures.
 
     `variables` are the firmware's at first; with `secure`, firmware checks signatures by
-    the keys that they hold.
+    the keys that they hold. The disk is the shipped one: `WORDS`, which let it tell what
+    it does, reach its kernel by the firmware's own strings (SMBIOS type 11; systemd-stub(7)).
     """
 
     def __init__(
@@ -49,11 +57,13 @@ class Machine:
         variables: Path = FIRMWARE / "OVMF_VARS_4M.fd",
         secure: bool = False,
         extra: Sequence[str] = (),
+        more_words: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.serial = folder / "serial.log"
         self._secure, self._extra = secure, list(extra)
+        self.more_words = more_words
         self._layer, self._variables = folder / "disk.qcow2", folder / "vars.fd"
         if not self._layer.exists():
             backing = f"backing_file={disk.resolve()},backing_fmt=raw"
@@ -80,7 +90,7 @@ class Machine:
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
                 *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
-                *("-uuid", _UUID),
+                *("-uuid", _UUID, "-smbios", f"type=11,value={self._words}"),
                 *(secure if self._secure else []),
                 "-drive",
                 f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
@@ -119,6 +129,12 @@ class Machine:
     def seconds(self) -> float:
         """For how long it has had power."""
         return time.monotonic() - self._begun
+
+    @property
+    def _words(self) -> str:
+        words = f"{WORDS} {self.more_words}".strip()
+        # QEMU splits its options at commas; two stand for one.
+        return f"io.systemd.stub.kernel-cmdline-extra={words}".replace(",", ",,")
 
     @property
     def _tpm_socket(self) -> Path:

@@ -22,7 +22,7 @@ from hardware.simulated.control import RemoteBench
 from hardware.simulated.frames import read_port_file
 from hardware.simulated.megatec import Megatec
 
-CABLE = Path(__file__).with_name("cable.py")
+CABLE = Path(__file__).with_name("appliance_cable.py")
 TERMINAL = "tcp:10.0.2.100:20007"
 SCREEN = (1024, 768)
 _KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
