@@ -73,6 +73,7 @@ class Machine:
             shutil.copyfile(variables, self._variables)
         self._starts = 0
         self._begun = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
 
     # -- power -------------------------------------------------------------
 
@@ -114,6 +115,8 @@ class Machine:
 
     def kill(self) -> None:
         """Pull the plug."""
+        if self._process is None:
+            return
         self._process.kill()
         self._process.wait()
         self._qmp.close()
@@ -123,7 +126,7 @@ class Machine:
     @property
     def is_running(self) -> bool:
         """Whether it still has power."""
-        return self._process.poll() is None
+        return self._process is not None and self._process.poll() is None
 
     @property
     def seconds(self) -> float:

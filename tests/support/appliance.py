@@ -11,7 +11,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from imagebuild.machine import Machine
@@ -23,7 +26,9 @@ from hardware.simulated.frames import read_port_file
 from hardware.simulated.megatec import Megatec
 
 CABLE = Path(__file__).with_name("appliance_cable.py")
+# As the development variant's lane.toml and fleet.toml have them.
 TERMINAL = "tcp:10.0.2.100:20007"
+RELEASES = "tcp:10.0.2.101:8081"
 SCREEN = (1024, 768)
 _KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
 
@@ -45,11 +50,20 @@ class Stand:
         self.ups = Megatec(folder / "ups")
         self.printer, self.terminal = RemoteBench(printer), RemoteBench(terminal)
         self._scanner: socket.socket | None = None
-        relay = f"{sys.executable} {CABLE} {read_port_file(terminal).port}"
-        network = f"user,id=net,restrict=on,guestfwd={TERMINAL}-cmd:{relay}"
+        self.releases = folder / "releases"
+        self.releases.mkdir(exist_ok=True)
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(_Quiet, directory=str(self.releases))
+        )
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        network = (
+            "user,id=net,restrict=on"
+            f",guestfwd={TERMINAL}-cmd:{_relay(read_port_file(terminal).port)}"
+            f",guestfwd={RELEASES}-cmd:{_relay(self._server.server_port)}"
+        )
         extra: Sequence[str] = [
             *("-chardev", f"socket,id=scan,path={self._scan},server=on,wait=off"),
-            *("-device", "usb-serial,chardev=scan,serial=SCAN0001"),
+            *("-device", "usb-serial,chardev=scan,serial=SCAN0001,always-plugged=on"),
             *("-chardev", f"serial,id=prn,path={read_port_file(printer).tty}"),
             *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
             *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
@@ -65,7 +79,9 @@ class Stand:
 
     def close(self) -> None:
         """Pull every plug."""
-        self.machine.kill()
+        if self.machine.is_running:
+            self.machine.kill()
+        self._server.shutdown()
         for process in self._processes:
             process.kill()
             process.wait()
@@ -122,6 +138,17 @@ class Stand:
             # The screen wakes nobody: look again.
             time.sleep(1)
         return self.machine.seconds
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """A static web server that says nothing of each request."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _relay(port: int) -> str:
+    return f"{sys.executable} {CABLE} {port}"
 
 
 def _event(kind: str, **data: Any) -> dict[str, Any]:

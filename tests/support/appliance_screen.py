@@ -1,0 +1,62 @@
+"""What the booted machine's screen shows, told from its pixels.
+
+Pictures are compared by region with those that `image-build/screenshots` keeps, and the
+lines of a basket are counted. Reads no words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageStat
+
+SCREENSHOTS = Path(__file__).parents[2] / "image-build" / "screenshots"
+Box = tuple[int, int, int, int]
+# Places on the glass of 1024 x 768 pixels, as the development variant has it.
+START_BUTTON: Box = (546, 234, 1000, 402)
+PAY_BUTTON: Box = (605, 577, 1000, 677)
+BATTERY_BANNER: Box = (0, 32, 1024, 64)
+PICTURE: Box = (380, 40, 640, 310)
+PAY = (800, 627)
+# A frame that differs by more in the mean, of 255, shows something else.
+_LARGEST_DIFFERENCE = 6.0
+# A basket's lines: their prices' column, the first line's top, each line's height.
+_PRICES = (500, 570)
+_FIRST_TOP, _HEIGHT = 127, 47
+_ROWS = 12
+_INK = 110
+
+
+def like(name: str, box: Box) -> Callable[[Image.Image], bool]:
+    """Return what tells whether a picture shows, in that box, what a kept one does."""
+    with Image.open(SCREENSHOTS / f"{name}.png") as kept:
+        wanted = kept.convert("RGB").crop(box)
+
+    def is_like(picture: Image.Image) -> bool:
+        if picture.size != (1024, 768):
+            return False
+        apart = ImageChops.difference(picture.crop(box), wanted)
+        return max(ImageStat.Stat(apart).mean) < _LARGEST_DIFFERENCE
+
+    return is_like
+
+
+def lines(picture: Image.Image) -> int:
+    """Return how many lines the basket on a picture has (0: none, or no basket)."""
+    if picture.size != (1024, 768) or not like("scanning", (620, 640, 660, 670))(
+        picture
+    ):
+        return 0
+    grey = picture.convert("L")
+    count = 0
+    for row in range(_ROWS):
+        top = _FIRST_TOP + row * _HEIGHT
+        darkest, _ = grey.crop((_PRICES[0], top, _PRICES[1], top + 40)).getextrema()
+        count += isinstance(darkest, int) and darkest < _INK
+    return count
+
+
+def has_lines(count: int) -> Callable[[Image.Image], bool]:
+    """Return what tells whether a picture's basket has that many lines."""
+    return lambda picture: lines(picture) == count
