@@ -41,7 +41,7 @@ LANE = Stage(
     "lane",
     root.lane,
     [
-        *(root.LANE_LOCK, "3"),
+        *(root.LANE_LOCK, "4"),
         *(PROJECT / name for name in ("kiosk", "hardware", "pyproject.toml")),
     ],
 )
