@@ -110,6 +110,7 @@ def scores(root: Path, table: Limits) -> list[Scored]:
     units = sorted({*services(root), *table.exceptions})
     inside = (
         'mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/run" &&'
+        ' mount -t tmpfs tmpfs "$0/tmp" &&'
         ' exec chroot "$0" systemd-analyze security --offline=yes --no-pager "$@"'
     )
     told = run(["unshare", "--mount", "sh", "-c", inside, str(root), *units])
