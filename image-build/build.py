@@ -22,12 +22,14 @@ from imagebuild import (
     libraries,
     lists,
     manifest,
+    order,
     packages,
     prune,
     release,
     root,
     same,
     sbom,
+    scores,
     verity,
 )
 from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, code, say
@@ -41,7 +43,7 @@ LANE = Stage(
     "lane",
     root.lane,
     [
-        *(root.LANE_LOCK, "3"),
+        *(root.LANE_LOCK, "4"),
         *(PROJECT / name for name in ("kiosk", "hardware", "pyproject.toml")),
     ],
 )
@@ -71,7 +73,9 @@ class Image:
                 *(EPOCH, *said),
                 release.VARIANTS,
                 *(prune.MODULES_LIST, prune.PURGE_LIST, manifest.MANIFEST),
+                scores.TABLE,
                 *code(final, prune, manifest, libraries, lists, dpkg, release),
+                *code(order, scores),
             ],
         )
         self.root = Stage(

@@ -1,7 +1,7 @@
 """The `kiosk` program: its commands, their options and their help.
 
 Each command loads only what it needs, when it is used: a lane must be ready for its
-first scan in seconds, and a production image lacks the bench altogether.
+first scan in seconds, and an appliance lacks the bench and the back office altogether.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from random import SystemRandom
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,8 +28,14 @@ from kiosk.reporting import report
 from kiosk.updater.commands import updater
 from kiosk.ups_commands import ups
 
+# An appliance lacks what coloured help is made with: nobody reads it there.
+_MARKUP: Literal["rich"] | None = (
+    "rich" if importlib.util.find_spec("pygments") else None
+)
+
 app = typer.Typer(
     name="kiosk",
+    rich_markup_mode=_MARKUP,
     help="Stillopen: a self-checkout that still sells when the network, the mains or"
     " the card host goes away.",
     no_args_is_help=True,
@@ -77,6 +83,16 @@ def _bench(module: str) -> ModuleType:
     if importlib.util.find_spec("kiosk.bench") is None:
         _fail("this installation has no bench: it is a production lane's")
     return _load(f"kiosk.bench.{module}")
+
+
+def _office(module: str) -> ModuleType:
+    """Load what needs the back office, or say that this installation has none."""
+    if importlib.util.find_spec("kiosk.backoffice") is None:
+        _fail(
+            "this installation has no back office: it is a lane's. Run this command on"
+            " the office's server, or from the project's folder"
+        )
+    return _load(module)
 
 
 def _fail(message: str, status: int = 2) -> None:
@@ -318,7 +334,7 @@ def backoffice(
 ) -> None:
     """Serve the store's back office: intake, catalogue, lanes and sales on a page."""
     _log(logging.WARNING)
-    office = _load("kiosk.backoffice.app")
+    office = _office("kiosk.backoffice.app")
     typer.echo(f"back office at http://{host}:{port}")
     office.serve(
         host,
@@ -341,7 +357,7 @@ def fleet(context: typer.Context) -> None:
     """Enrol kiosks, see who runs what, publish releases, fetch logs."""
     # Loaded when asked for: it brings the back office's libraries, which no lane has
     # to wait for.
-    commands = typer.main.get_command(_load("kiosk.fleet.commands").fleet)
+    commands = typer.main.get_command(_office("kiosk.fleet.commands").fleet)
     commands.main(context.args, prog_name="kiosk fleet")
 
 
@@ -351,7 +367,9 @@ def fleet(context: typer.Context) -> None:
 )
 def poll(context: typer.Context) -> None:
     """Look for newer releases, and bring them to the updater's inbox."""
-    polling = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    polling = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=_MARKUP
+    )
     polling.command()(_load("kiosk.updater.poll_command").poll)
     typer.main.get_command(polling).main(context.args, prog_name="kiosk updater poll")
 

@@ -40,7 +40,7 @@ class File:
                         yield f"{stem}.{name.name}", node.lineno
                 case ast.Call(
                     func=ast.Attribute(attr="import_module")
-                    | ast.Name(id="import_module" | "__import__" | "_load"),
+                    | ast.Name(id="import_module" | "__import__" | "_load" | "_office"),
                     args=[ast.Constant(value=str(name)), *_],
                 ):
                     yield name, node.lineno
@@ -335,6 +335,15 @@ def bench_is_not_needed(file: File) -> Iterator[str]:
         yield f"{file.path}:{line}: {name} is not on a production image"
 
 
+def back_office_is_not_needed(file: File) -> Iterator[str]:
+    """An appliance has no back office and no fleet's commands, nor their libraries."""
+    packages = ("kiosk.backoffice", "kiosk.fleet")
+    if _is_in(file.module, *packages, "kiosk.bench", "kiosk.cli"):
+        return
+    for name, line in file.uses(*packages):
+        yield f"{file.path}:{line}: {name} is not on an appliance"
+
+
 # Drivers are imported when they are asked for: a lane loads only what it has.
 LATE_IMPORTS = ("hardware/registry.py",)
 # Kivy opens its window on import; commands load what they need; the bench may lack.
@@ -416,6 +425,7 @@ OF_PRODUCT: tuple[Rule, ...] = (
     parts_see_what_they_may,
     nothing_imports_main,
     bench_is_not_needed,
+    back_office_is_not_needed,
     imports_stand_at_the_top,
     has_a_docstring,
     is_short,
@@ -489,6 +499,9 @@ BAD: list[tuple[Rule, str, str]] = [
     (nothing_imports_main, "kiosk/bench/x.py", "from kiosk import main"),
     (nothing_imports_main, "kiosk/x.py", "import kiosk.main"),
     (bench_is_not_needed, "kiosk/health.py", "from kiosk.bench import play"),
+    (back_office_is_not_needed, "kiosk/sync/x.py", "from kiosk import backoffice"),
+    (back_office_is_not_needed, "kiosk/main.py", "import kiosk.fleet.publish"),
+    (back_office_is_not_needed, "kiosk/main.py", "_office('kiosk.fleet.commands')"),
     (imports_stand_at_the_top, "kiosk/x.py", "def f():\n    import os"),
     (imports_stand_at_the_top, "kiosk/x.py", "importlib.import_module('os')"),
     (has_a_docstring, "kiosk/x.py", "a = 1"),

@@ -13,10 +13,12 @@ from pathlib import Path
 from imagebuild.disk import WATCHDOG_SECONDS
 from imagebuild.keys import Keys
 from imagebuild.release import HARDWARE, Words
-from imagebuild.stage import Stage, run
+from imagebuild.stage import BuildError, Stage, run
 
 # Slot, its root partition, its boot partition: `swupdate -e stable,slot_b`.
 SLOTS = (("slot_a", "ROOT_A", "BOOT0"), ("slot_b", "ROOT_B", "BOOT1"))
+# What a shop's line carries in a night beside the day's sales.
+MOST_BYTES = 300 * 1024**2
 _DESCRIPTION = """\
 software = {{
   version = "{release}";
@@ -103,6 +105,17 @@ def bundle(root: Stage, signed: Stage, words: Words, keys: Keys, folder: Path) -
     """Make the bundle of an image."""
     target = folder / f"stillopen-{words.number}.swu"
     pack(root.folder / "root.img", signed.folder / "kernel.efi", words, keys, target)
+    small_enough(target)
+
+
+def small_enough(target: Path, most: int = MOST_BYTES) -> None:
+    """Raise `BuildError` for a bundle that has grown beyond what it may hold."""
+    held = target.stat().st_size
+    if held > most:
+        raise BuildError(
+            f"{target.name} has {held / 1e6:.1f} MB, and may have {most / 1e6:.1f} MB.\n"
+            "`sizes` beside the final root says what holds how much; see purge.list."
+        )
 
 
 def _sha(file: Path) -> str:

@@ -11,7 +11,16 @@ import shutil
 import time
 from pathlib import Path
 
-from imagebuild import dpkg, libraries, manifest, prune, release, sbom
+from imagebuild import (
+    dpkg,
+    libraries,
+    manifest,
+    order,
+    prune,
+    release,
+    sbom,
+    scores,
+)
 from imagebuild.keys import Keys
 from imagebuild.release import Words
 from imagebuild.root import mounted
@@ -26,7 +35,7 @@ _CHANGED_DAY = re.compile(r"^([^:]*:[^:]*:)\d+(:.*)$", re.M)
 def finalize(
     before: Stage, bill: Stage, epoch: str, words: Words, keys: Keys, folder: Path
 ) -> None:
-    """Make the final tree; `vmlinuz`, `initrd` and a table of sizes stand beside it."""
+    """Make the final tree; `vmlinuz`, `initrd`, sizes and scores stand beside it."""
     root = folder / "root"
     run(["cp", "-a", "--reflink=auto", str(before.folder / "root"), str(root)])
     release.write(root, words, keys)
@@ -49,6 +58,8 @@ def finalize(
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(bill.folder / sbom.NAME, target)
     manifest.check(root, known, listed, before.folder / "root")
+    order.check(root)
+    (folder / "scores.md").write_text(scores.report(scores.check(root)))
     table = manifest.sizes(root, known, listed)
     (folder / "sizes").write_text(
         "".join(f"{held / _MB:8.2f} MB  {owner}\n" for owner, held in table)

@@ -109,6 +109,8 @@ def purge(root: Path, database: Database, listed: Path = PURGE_LIST) -> None:
                 _purge_python(root / SITE, words)
             case "path":
                 _purge_paths(root, words)
+            case "others":
+                _purge_others(root, *words)
             case _:
                 raise BuildError(f"{listed.name}: there is no kind {kind}.")
     while left := set(dangling(root)) - dangled:
@@ -193,6 +195,23 @@ def _purge_paths(root: Path, patterns: Iterable[str]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _purge_others(root: Path, place: str, *patterns: str) -> None:
+    """Remove all in a folder but what stays. A pattern without a match stops the build."""
+    folder = root / place
+    for pattern in patterns:
+        if not any(folder.glob(pattern)):
+            raise BuildError(f"purge.list: there is no {pattern} in {place}.")
+    stays = {path for pattern in patterns for path in folder.glob(pattern)}
+    _purge_paths(
+        root,
+        [
+            str(path.relative_to(root))
+            for path in sorted(folder.iterdir())
+            if path not in stays
+        ],
+    )
 
 
 def _needs(folder: Path) -> dict[str, set[str]]:

@@ -21,6 +21,11 @@ LANE_LOCK = PROJECT / "image-build" / "lock" / "lane.lock"
 TOOLS = CACHE / "tools"
 _PYTHON = "3.13"
 _SITE = "usr/lib/stillopen"
+# A root holds no simulator and no bench, and nothing that asks for the back office's
+# libraries: its program, and the fleet's commands, which speak its words.
+SKIPPED = shutil.ignore_patterns(
+    "__pycache__", "simulated", "bench", "backoffice", "fleet"
+)
 _RECAP = re.compile(r"changed=(\d+).*failed=(\d+)")
 # What builds an image, and the Debian package that it comes from.
 _NEEDED = {
@@ -76,9 +81,7 @@ def lane(folder: Path) -> None:
     source, wheels = folder / "source", folder / "wheels"
     source.mkdir()
     for name in ("kiosk", "hardware"):
-        # A production root holds no simulator and no bench.
-        skip = shutil.ignore_patterns("__pycache__", "simulated", "bench")
-        shutil.copytree(PROJECT / name, source / name, ignore=skip)
+        shutil.copytree(PROJECT / name, source / name, ignore=SKIPPED)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source / name)
     quiet = ("-q", "--disable-pip-version-check", "--no-deps")

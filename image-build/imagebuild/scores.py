@@ -23,7 +23,7 @@ import msgspec
 from imagebuild.stage import PROJECT, BuildError, run
 
 TABLE = PROJECT / "image-build" / "scores.toml"
-_OURS = "stillopen-"
+OURS = "stillopen-"
 _UNITS = ("etc/systemd/system", "usr/lib/systemd/system")
 _SCORE = re.compile(r"exposure level for (\S+): ([0-9]+\.[0-9])")
 
@@ -46,7 +46,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return how high this one may score."""
         if unit in self.exceptions:
             return self.exceptions[unit].ceiling
-        return self.ours if unit.startswith(_OURS) else self.vendors
+        return self.ours if unit.startswith(OURS) else self.vendors
 
 
 class Scored(NamedTuple):
@@ -86,7 +86,7 @@ def _ours(root: Path) -> Iterator[str]:
         for file in (root / folder).iterdir():
             name = file.name.removesuffix(".d")
             is_given = file.is_dir() and any(file.glob("*stillopen*.conf"))
-            is_own = file.is_file() and name.startswith(_OURS)
+            is_own = file.is_file() and name.startswith(OURS)
             is_replaced = (
                 folder == _UNITS[0] and file.is_file() and not file.is_symlink()
             )
@@ -110,6 +110,7 @@ def scores(root: Path, table: Limits) -> list[Scored]:
     units = sorted({*services(root), *table.exceptions})
     inside = (
         'mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/run" &&'
+        ' mount -t tmpfs tmpfs "$0/tmp" &&'
         ' exec chroot "$0" systemd-analyze security --offline=yes --no-pager "$@"'
     )
     told = run(["unshare", "--mount", "sh", "-c", inside, str(root), *units])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from imagebuild import packages
+from imagebuild import bundle, packages
 from imagebuild.stage import BuildError, Stage, mounts_under, remove, run
 
 PROJECT = Path(__file__).parents[2]
@@ -108,3 +108,11 @@ def test_the_lanes_packages_are_locked_without_an_address():
     told = (PROJECT / "image-build" / "lock" / "lane.lock").read_text()
     assert "://" not in told
     assert "--hash=sha256:" in told
+
+
+def test_a_bundle_that_has_grown_too_big_stops_the_build(tmp_path):
+    target = tmp_path / "stillopen-1.swu"
+    target.write_bytes(b"x" * 11)
+    bundle.small_enough(target)
+    with pytest.raises(BuildError, match=r"stillopen-1\.swu has"):
+        bundle.small_enough(target, most=10)

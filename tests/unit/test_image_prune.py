@@ -170,6 +170,20 @@ def test_a_python_package_leaves_with_its_caches_and_spares_its_neighbours(tmp_p
     assert sorted(path.name for path in site.iterdir()) == ["namespace", "six.py"]
 
 
+def test_all_but_what_is_named_leaves_a_folder(tmp_path):
+    data = tmp_path / "root/data"
+    for name in ("de.dat", "de_AT.dat", "fr.dat", "sub/x.py"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    none = dpkg.Database({}, frozenset())
+    line = listed(tmp_path, "others data de.dat de_*.dat  # spoken")
+    prune.purge(tmp_path / "root", none, line)
+    assert sorted(path.name for path in data.iterdir()) == ["de.dat", "de_AT.dat"]
+    gone = listed(tmp_path, "others data de.dat nl.dat  # spoken")
+    with pytest.raises(BuildError, match=r"no nl\.dat in data"):
+        prune.purge(tmp_path / "root", none, gone)
+
+
 def test_a_package_that_is_not_there_cannot_be_purged(root, tmp_path):
     with pytest.raises(BuildError, match="no package emacs"):
         prune.purge(root, dpkg.database(root), listed(tmp_path, "package emacs  # big"))
