@@ -22,10 +22,16 @@ import typer
 from hardware import registry
 from hardware.diagnose import diagnose
 from hardware.exercise import Silent, exercise
-from kiosk.commissioning import Commissioning, NotCommissioned
+from kiosk.commissioning import (
+    TRIAL_FILE,
+    TRIAL_MINOR,
+    Commissioning,
+    NotCommissioned,
+    enable,
+    in_words,
+)
 from kiosk.domain import body as bodies
 from kiosk.domain.events import DeviceChanged
-from kiosk.records.documents import DeviceChoice, Documents
 from kiosk.records.journal import JournalDamaged, JournalReader
 from kiosk.records.rotation import journal_files
 from kiosk.settings import ConfigError, Settings, load
@@ -44,8 +50,6 @@ SettingsFile = Annotated[
 DEFAULT_SETTINGS = Path("/etc/stillopen/lane.toml")
 # So many files back a device's last trouble is looked for: two shop days and today.
 _FILES_BACK = 3
-# Enough to be a payment everywhere, little enough to lose.
-_TRIAL_MINOR = 100
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ def commission(
     settings: SettingsFile = DEFAULT_SETTINGS,
     amount_minor: Annotated[
         int, typer.Option(min=1, max=1000, help="The trial payment, in cents.")
-    ] = _TRIAL_MINOR,
+    ] = TRIAL_MINOR,
 ) -> None:
     """Prove that the card terminal can tell how a payment ended, and enable it.
 
@@ -142,7 +146,9 @@ def commission(
         terminal.open(lambda state: None)
         folder = loaded.state / "documents"
         folder.mkdir(parents=True, exist_ok=True)
-        trial = Commissioning(terminal, folder / "trial-payment.json", typer.echo)
+        trial = Commissioning(
+            terminal, folder / TRIAL_FILE, lambda step: typer.echo(in_words(step))
+        )
         try:
             terminal_id = trial.run(
                 f"trial-{secrets.token_hex(8)}", amount_minor, loaded.store.currency
@@ -151,17 +157,8 @@ def commission(
             _fail(str(reason), status=1)
         finally:
             terminal.close()
-        Documents(folder).choose_device(
-            "terminal",
-            DeviceChoice(
-                str(options["driver"]),
-                {
-                    "terminal_id": terminal_id,
-                    "recovery": terminal.capabilities().recovery.value,
-                    "commissioned_ms": str(int(time.time() * 1000)),
-                },
-            ),
-        )
+        at_ms = int(time.time() * 1000)
+        enable(folder, str(options["driver"]), terminal, terminal_id, at_ms)
     typer.echo(f"Terminal {terminal_id} may take payments at {loaded.lane_id}.")
 
 

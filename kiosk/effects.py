@@ -189,6 +189,11 @@ class Effects:
             case OrderShutdown():
                 log.warning("safe shutdown ordered: battery")
                 self._at_power.give(self._devices.ups.order_shutdown)
+            case Serve(deed="try_terminal" | "forget_trial"):
+                # No payment can come between: it is the terminal's one worker.
+                self._at_terminal.give(lambda: self._post(self._serve(effect)))
+            case Serve(deed="stop_trial"):
+                self._at_cancel.give(lambda: self._post(self._serve(effect)))
             case Serve():
                 self._at_service.give(lambda: self._post(self._serve(effect)))
             case Ignore(event=event):

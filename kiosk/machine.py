@@ -69,10 +69,22 @@ class Queue(msgspec.Struct, frozen=True):
     has_office: bool = False
 
 
+class TrialStep(msgspec.Struct, frozen=True):
+    """One step of a card terminal's trial. `code`: earlier, nothing_taken, answers,
+    amount, card, pin, take_card, approved, told, given_back.
+    """
+
+    code: str
+    terminal_id: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Everything the service screen shows that is not the lane's own state.
 
-    `done_bytes` is how far the deed in hand has come, 0 where that is not known.
+    `done_bytes` is how far the deed in hand has come, 0 where that is not known;
+    `trial` the steps of the card terminal's trial so far.
     """
 
     release: Release = Release()
@@ -83,6 +95,7 @@ class Machine(msgspec.Struct, frozen=True):
     devices: tuple[DeviceLook, ...] = ()
     queue: Queue = Queue()
     done_bytes: int = 0
+    trial: tuple[TrialStep, ...] = ()
     now_ms: int = 0
 
 

@@ -68,6 +68,7 @@ from kiosk.sync.socket import (
 )
 from kiosk.sync.wire import Directive, Document
 from kiosk.timers import Timers
+from kiosk.trial import TerminalTrial
 from kiosk.ui import environment
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,13 @@ class LaneProgram:
             self.runner.post,
             lambda: self.runner.lane,
         )
+        self._trial = TerminalTrial(
+            self.devices["terminal"],
+            str(settings.all_devices()["terminal"]["driver"]),
+            settings.state / "documents",
+            settings.store.currency,
+            self.clock.now_ms,
+        )
         self.desk = Desk(
             lane_id=settings.lane_id,
             state=settings.state,
@@ -157,6 +165,7 @@ class LaneProgram:
             head=lambda: self._journal.head,
             catalog_ms=lambda: self._catalog.made_ms,
             clock=self.clock,
+            trial=self._trial,
         )
         self._roster: Roster | None = None
         self._was_online: bool | None = None
@@ -341,6 +350,12 @@ class LaneProgram:
                 return self._is_unproven(terminal_id)
 
     def _is_unproven(self, terminal_id: str) -> str:
+        if self._trial.is_unclear():
+            return (
+                "nobody knows yet how the terminal's trial payment ended; a technician"
+                " must try the terminal again: service screen, Actions, 'Try the card"
+                " terminal' (or `kiosk devices commission terminal`)"
+            )
         try:
             proven = self.records.documents.device_choices().get("terminal")
         except DocumentDamaged as error:
@@ -348,8 +363,9 @@ class LaneProgram:
         if proven and proven.settings.get("terminal_id") == terminal_id:
             return ""
         return (
-            f"terminal {terminal_id} is not commissioned at this lane;"
-            " stop the lane and run `kiosk devices commission terminal`"
+            f"terminal {terminal_id} is not commissioned at this lane; a technician"
+            " must try it: service screen, Actions, 'Try the card terminal' (or stop"
+            " the lane and run `kiosk devices commission terminal`)"
         )
 
     # -- the back office, and the updater ------------------------------------

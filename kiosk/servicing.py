@@ -30,9 +30,20 @@ from kiosk.caretaker.words import (
 )
 from kiosk.domain.effects import Serve
 from kiosk.domain.events import DeviceChanged, Event, ServiceEnded
-from kiosk.domain.service import ATTEST, DONE, LOGS, NETWORK, RESET, RESTART, UPDATE
+from kiosk.domain.service import (
+    ATTEST,
+    DONE,
+    FORGET,
+    LOGS,
+    NETWORK,
+    RESET,
+    RESTART,
+    STOP,
+    TRY,
+    UPDATE,
+)
 from kiosk.domain.state import Lane, Servicing
-from kiosk.machine import DeviceLook, Machine, Queue
+from kiosk.machine import DeviceLook, Machine, Queue, TrialStep
 from kiosk.records import unsent
 from kiosk.records.attestation import attest
 from kiosk.records.chain import Head
@@ -54,6 +65,16 @@ class Clock(Protocol):
     def mono_ms(self) -> int: ...
 
 
+class Trial(Protocol):
+    """Tries the lane's card terminal; each returns an outcome and its detail."""
+
+    def run(self, say: Callable[[TrialStep], None], /) -> tuple[str, str]: ...
+
+    def stop(self) -> tuple[str, str]: ...
+
+    def forget(self) -> tuple[str, str]: ...
+
+
 class Desk:
     """One lane's service desk. `serve` is called from a worker's thread, `follow` and
     `unsent_sales` from the lane's, `heard` and `office_seen` from any.
@@ -73,12 +94,15 @@ class Desk:
         head: Callable[[], Head],
         catalog_ms: Callable[[], int],
         clock: Clock,
+        trial: Trial | None = None,
         sources: readings.Sources | None = None,
         socket: Path = SOCKET,
     ) -> None:
         self._state, self._key, self._head = state, key, head
         self._has_office, self._catalog_ms = has_office, catalog_ms
         self._clock, self._socket = clock, socket
+        self._trial = trial
+        self._steps: tuple[TrialStep, ...] = ()
         self._sources = sources or readings.Sources()
         found = readings.release(self._sources)
         if not found.release:
@@ -148,6 +172,8 @@ class Desk:
         """Do one deed and say what came of it. Blocks until it is done."""
         if wanted.deed == ATTEST:
             return ServiceEnded(wanted.deed, wanted.asked, DONE, self._attestation())
+        if wanted.deed in (TRY, STOP, FORGET):
+            return self._at_terminal(wanted)
         request = _request(wanted)
         if request is None or not self._socket.exists():
             return ServiceEnded(wanted.deed, wanted.asked, "no_caretaker")
@@ -156,6 +182,23 @@ class Desk:
         return ServiceEnded(
             wanted.deed, wanted.asked, answer.outcome.value, answer.detail[:200]
         )
+
+    def _at_terminal(self, wanted: Serve) -> ServiceEnded:
+        trial, outcome, detail = self._trial, "no_caretaker", ""
+        if trial is not None and wanted.deed == TRY:
+            self._step(None)
+            outcome, detail = trial.run(self._step)
+            self._step(None)
+        elif trial is not None:
+            act = trial.stop if wanted.deed == STOP else trial.forget
+            outcome, detail = act()
+        log.info("%s: %s %s", wanted.deed, outcome, detail)
+        return ServiceEnded(wanted.deed, wanted.asked, outcome, detail[:200])
+
+    def _step(self, step: TrialStep | None) -> None:
+        self._steps = (*self._steps, step) if step else ()
+        self.machine = replace(self.machine, trial=self._steps)
+        self._know(self.machine)
 
     def _ask(self, request: Request) -> Answer:
         try:
@@ -213,6 +256,7 @@ class Desk:
             devices=devices,
             queue=self._count(),
             done_bytes=self._done_bytes,
+            trial=self._steps,
             now_ms=now_ms,
         )
         return self.machine

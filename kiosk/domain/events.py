@@ -374,7 +374,8 @@ class ServiceOpened(_Shape, frozen=True):
 
 
 class ServiceAsked(_Shape, frozen=True):
-    """A technician asks for a deed: attest, network, logs, update, reset, restart.
+    """A technician asks for a deed: attest, network, logs, update, reset, restart,
+    try_terminal, stop_trial, forget_trial.
 
     `unsent_sales` is how many the back office is not known to hold, -1 where they
     could not be counted. `network` is what is to be set.

@@ -326,7 +326,7 @@ def _happen(turn: Turn, event: Event) -> None:
         case AttendantLeft():
             if isinstance(mode, PinEntry | Attending):
                 attending.left(turn)
-            elif isinstance(mode, Servicing):
+            elif isinstance(mode, Servicing) and not service.is_trying(mode):
                 service.left(turn, mode)
             else:
                 ignore(turn, event)

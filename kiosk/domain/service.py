@@ -18,13 +18,18 @@ from kiosk.domain.state import Attending, Closed, Idle, Lane, Servicing
 from kiosk.domain.turn import Turn
 
 # What can be asked for, and no more.
-ATTEST, NETWORK, LOGS, UPDATE, RESET, RESTART = DEEDS = (
+ATTEST, NETWORK, LOGS, UPDATE, RESET, RESTART, TRY, STOP, FORGET = DEEDS = (
     "attest",
     "network",
     "logs",
     "update",
     "reset",
     "restart",
+    # The card terminal: try it, stop trying, and forget a trial payment that a person
+    # settled at the terminal itself.
+    "try_terminal",
+    "stop_trial",
+    "forget_trial",
 )
 
 # Outcomes that the lane itself decides; the others are the caretaker's words.
@@ -55,8 +60,14 @@ def asked(turn: Turn, event: ServiceAsked) -> None:
     """Begin one deed, or refuse it for what is open at the lane."""
     lane = turn.lane
     match lane.mode:
+        case Servicing(attendant=attendant, doing="try_terminal") if (
+            attendant == event.attendant and event.deed == STOP
+        ):
+            # The trial goes on until it knows what was taken, and says so itself.
+            turn.do(Serve(STOP, lane.seq, attendant))
+            return
         case Servicing(attendant=attendant, doing="") as mode if (
-            attendant == event.attendant and event.deed in DEEDS
+            attendant == event.attendant and event.deed in DEEDS and event.deed != STOP
         ):
             pass
         case _:
@@ -95,15 +106,20 @@ def left(turn: Turn, mode: Servicing) -> None:
     go_on(turn, mode.resume)
 
 
+def is_trying(mode: Servicing) -> bool:
+    """Is money moving for a trial? Then nobody leaves: a shopper could pay."""
+    return mode.doing == TRY
+
+
 def _refusal(lane: Lane, event: ServiceAsked) -> str:
     """Return why a deed may not be begun now, or nothing."""
     if event.deed == NETWORK and problem(event.network):
         return BAD_NETWORK
-    if event.deed not in (RESET, RESTART):
+    if event.deed not in (RESET, RESTART, TRY, FORGET):
         return ""
     if _is_paying(lane) or not isinstance(unattended(lane.mode), Idle | Closed):
         return OPEN
-    if event.deed == RESTART:
+    if event.deed != RESET:
         return ""
     if event.unsent_sales:
         return UNSENT

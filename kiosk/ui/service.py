@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from kiosk.domain.events import AttendantLeft
-from kiosk.domain.service import ATTEST, LOGS, RESET, RESTART, UPDATE
+from kiosk.domain.service import ATTEST, LOGS, RESET, RESTART, TRY, UPDATE
 from kiosk.domain.state import Servicing
 from kiosk.machine import DeviceLook, NetworkCard
 from kiosk.ui import service_deeds
@@ -290,6 +290,7 @@ def _work(scene: Scene, mode: Servicing) -> View:
             asks(ATTEST, t("Attestation code"), "qr"),
             asks(LOGS, t("Logs to a USB stick"), "usb"),
             asks(UPDATE, t("Update from a USB stick"), "usb"),
+            asks_first(TRY, t("Try the card terminal"), "card"),
             asks_first(RESTART, t("Restart"), "undo"),
             asks_first(RESET, t("Factory reset"), "clear", "stop"),
         ),

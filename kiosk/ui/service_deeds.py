@@ -11,9 +11,19 @@ from msgspec.structs import replace
 from kiosk.asked import DeedAsked
 from kiosk.domain.events import AttendantLeft
 from kiosk.domain.network import NetworkSetting, problem
-from kiosk.domain.service import ATTEST, LOGS, NETWORK, RESET, RESTART, UPDATE
+from kiosk.domain.service import (
+    ATTEST,
+    FORGET,
+    LOGS,
+    NETWORK,
+    RESET,
+    RESTART,
+    TRY,
+    UPDATE,
+)
 from kiosk.domain.state import Servicing
 from kiosk.machine import NetworkCard
+from kiosk.ui import service_trial
 from kiosk.ui.local import Local
 from kiosk.ui.scene import Scene
 from kiosk.ui.view import Button, Field, Layout, View
@@ -26,6 +36,8 @@ _DOING: dict[str, str] = {
     UPDATE: N("The update is being copied"),
     RESET: N("The reset is being prepared"),
     RESTART: N("The machine restarts"),
+    TRY: service_trial.DOING,
+    FORGET: N("The trial payment is being forgotten"),
 }
 _DONE: dict[str, tuple[str, str]] = {
     NETWORK: (N("The network is set"), N("Look under Network whether it works.")),
@@ -36,6 +48,11 @@ _DONE: dict[str, tuple[str, str]] = {
     ),
     RESET: (N("The machine restarts and is erased"), N("This takes a few minutes.")),
     RESTART: (N("The machine restarts"), N("This takes a minute.")),
+    TRY: (
+        N("The card terminal may take payments"),
+        N("The trial payment was given back."),
+    ),
+    FORGET: (N("The trial payment is forgotten"), N("Try the card terminal again.")),
 }
 # Why something was not done, and what to do about it.
 NOT_DONE: dict[str, tuple[str, str]] = {
@@ -100,6 +117,7 @@ NOT_DONE: dict[str, tuple[str, str]] = {
         N("Something is still open here"),
         N("Settle baskets put aside, payments and receipts first."),
     ),
+    **service_trial.NOT_DONE,
     "bad_network": (N("These settings cannot work"), N("Check each address.")),
 }
 # What is typed, one after the other, and what must be wrong about it to be named.
@@ -111,6 +129,27 @@ _ASK: dict[str, tuple[str, str]] = {
     "names": (N("Address of the name server"), N("May stay empty")),
 }
 _LONGEST = 15
+# Title, words, the button's label, and the picture of what is asked once.
+_SURE: dict[str, tuple[str, str, str, str]] = {
+    RESTART: (
+        N("Restart the machine?"),
+        N("It is back in about a minute."),
+        N("Restart"),
+        "undo",
+    ),
+    TRY: (
+        N("Have a real card ready"),
+        N("A small payment is taken from it, asked about, and given back."),
+        N("Begin the trial"),
+        "card",
+    ),
+    FORGET: (
+        N("Did you settle the trial payment?"),
+        N("This lane will never ask the terminal about it again."),
+        N("It is settled"),
+        "warning",
+    ),
+}
 
 
 def asked(
@@ -122,6 +161,8 @@ def asked(
 
 def doing(scene: Scene, mode: Servicing) -> View:
     """The deed in hand, and how far it has come."""
+    if mode.doing == TRY:
+        return service_trial.trying(scene, mode)
     t, done = scene.t, scene.machine.done_bytes
     text = t("One moment, please")
     if done:
@@ -157,6 +198,7 @@ def outcome(scene: Scene, mode: Servicing) -> View:
         detail=plain(mode.detail)[:120],
         icon="done" if is_done else "warning",
         tone="good" if is_done else "wait",
+        buttons=service_trial.settled(scene, mode),
         primary=ok,
     )
 
@@ -179,22 +221,23 @@ def sure(scene: Scene, mode: Servicing) -> View:
     """Ask once before a restart, twice before everything is erased."""
     t, deed = scene.t, scene.local.todo
     back = scene.back("service_work")
-    if deed == RESTART:
+    if deed in _SURE:
+        title, text, label, icon = _SURE[deed]
         yes = Button(
             "yes",
-            t("Restart"),
+            t(label),
             kind="primary",
-            icon="undo",
-            post=asked(RESTART, mode),
+            icon="check",
+            post=asked(deed, mode),
             local=Local(),
             is_guarded=True,
         )
         return scene.view(
-            "service_sure_restart",
+            f"service_sure_{deed}",
             Layout.MESSAGE,
-            t("Restart the machine?"),
-            text=t("It is back in about a minute."),
-            icon="undo",
+            t(title),
+            text=t(text),
+            icon=icon,
             buttons=(back,),
             primary=yes,
         )

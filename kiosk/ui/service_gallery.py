@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from kiosk.domain.network import NetworkSetting
+from kiosk.domain.service import DEEDS
 from kiosk.domain.state import Idle, Mode, Servicing
 from kiosk.machine import (
     DEVELOPMENT,
@@ -18,6 +19,7 @@ from kiosk.machine import (
     NetworkCard,
     Queue,
     Release,
+    TrialStep,
     Update,
 )
 from kiosk.ui.local import Local
@@ -62,6 +64,11 @@ MACHINE = Machine(
     ),
     queue=Queue(214, 31, NOON_MS - 95 * 60_000, NOON_MS - 95 * 60_000, True),
     done_bytes=12_400_000,
+    trial=(
+        TrialStep("answers", "29001006"),
+        TrialStep("amount", "", 100, "EUR"),
+        TrialStep("card"),
+    ),
     now_ms=NOON_MS,
 )
 
@@ -98,14 +105,19 @@ def examples() -> Iterator[tuple[str, Mode, Local]]:
         yield f"service_type_{step}", at(), shown
     yield "service_set", at(), replace(typing, panel="service_set")
     yield "service_sure_restart", at(), Local(panel="service_sure", todo="restart")
+    for deed in ("try_terminal", "forget_trial"):
+        yield f"service_sure_{deed}", at(), Local(panel="service_sure", todo=deed)
     yield "service_sure_reset", at(), Local(panel="service_sure", todo="reset")
     yield "service_very_sure", at(), Local(panel="service_very_sure", todo="reset")
-    for deed in ("attest", "network", "logs", "update", "reset", "restart"):
+    for deed in DEEDS:
+        if deed == "stop_trial":
+            continue
         yield f"service_doing_{deed}", at(doing=deed), Local()
         if deed != "attest":
             yield f"service_done_{deed}", at(done=deed, outcome="done"), Local()
     for outcome in NOT_DONE:
-        yield f"service_not_{outcome}", at(done="logs", outcome=outcome), Local()
+        deed = "try_terminal" if outcome.startswith("trial") else "logs"
+        yield f"service_not_{outcome}", at(done=deed, outcome=outcome), Local()
     code = f"stillopen-attest-1:{'kZl0bGFuZS0zpTEuNC4y' * 11}"
     short = "lane-3 · 1.4.2 · root 4f6c3a19 · entry 901 1c9a77f0 · 14:32"
     told = at(done="attest", outcome="done", detail=f"{code} {short}")

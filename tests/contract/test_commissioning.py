@@ -13,7 +13,7 @@ from hardware.ports import (
     QueryResult,
     Recovery,
 )
-from kiosk.commissioning import Commissioning, NotCommissioned, Trial
+from kiosk.commissioning import Commissioning, NotCommissioned, Trial, in_words
 
 
 class NoTime:
@@ -55,7 +55,12 @@ def said() -> list[str]:
 def commissioning(ready, said, tmp_path):
     def make(**instead) -> Commissioning:
         terminal = Altered(ready.driver, **instead)
-        return Commissioning(terminal, tmp_path / "trial.json", said.append, NoTime())
+        return Commissioning(
+            terminal,
+            tmp_path / "trial.json",
+            lambda step: said.append(in_words(step)),
+            NoTime(),
+        )
 
     return make
 

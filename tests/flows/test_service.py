@@ -29,7 +29,7 @@ from kiosk.domain.events import (
     TrainingStarted,
 )
 from kiosk.domain.network import NetworkSetting
-from kiosk.domain.service import DEEDS
+from kiosk.domain.service import DEEDS, FORGET, STOP, TRY
 from kiosk.domain.state import Attending, Closed, Idle, Scanning, Servicing, Training
 
 TEA = RosterEntry("9", "Tea", ("technician",))
@@ -135,7 +135,7 @@ def test_a_touch_begins_the_thirty_seconds_anew(serviced):
     assert serviced.state.timers["service"].generation > before
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("deed", [deed for deed in DEEDS if deed != STOP])
 def test_each_deed_is_asked_for_once_and_has_one_outcome(serviced, deed):
     serviced.after(ServiceAsked(deed, "9", NetworkSetting("eth0")))
     wanted = served(serviced)
@@ -186,6 +186,74 @@ def test_the_network_is_not_set_to_what_cannot_be(serviced):
     serviced.after(ServiceAsked("network", "9", bad))
     assert serviced.mode.outcome == "bad_network"
     assert not serviced.wants(Serve)
+
+
+# -- the card terminal's trial -------------------------------------------------
+
+
+@pytest.fixture
+def trying(serviced: PlayedLane) -> PlayedLane:
+    return serviced.after(ServiceAsked(TRY, "9"))
+
+
+def test_nothing_ends_the_session_while_the_terminal_is_tried(trying):
+    assert "service" not in trying.state.timers
+    for event in (AttendantLeft(), MoreTimePressed(), ItemFound(BREAD), PayPressed()):
+        trying.after(event)
+        assert is_ignored(trying)
+    assert trying.mode.doing == TRY
+
+
+def test_a_trial_is_not_begun_outside_the_service_screen(lane):
+    lane.after(ServiceAsked(TRY, "9"))
+    assert is_ignored(lane)
+    assert not lane.wants(Serve)
+    lane.sign_on("9").after(ServiceAsked(TRY, "9"))
+    assert is_ignored(lane)
+    assert not lane.wants(Serve)
+
+
+def test_a_trial_is_stopped_and_still_tells_how_it_ended(trying):
+    begun = served(trying)
+    trying.after(ServiceAsked(STOP, "9"))
+    stop = served(trying)
+    assert (stop.deed, trying.mode.doing) == (STOP, TRY)
+    trying.after(ServiceEnded(STOP, stop.asked, "done"))
+    assert trying.mode.doing == TRY
+    trying.after(ServiceEnded(TRY, begun.asked, "trial_stopped"))
+    assert (trying.mode.done, trying.mode.outcome) == (TRY, "trial_stopped")
+    trying.after(AttendantLeft())
+    assert trying.mode == Idle()
+
+
+def test_there_is_nothing_to_stop_where_no_trial_runs(serviced):
+    for deed in ("", "logs"):
+        if deed:
+            serviced.after(ServiceAsked(deed, "9"))
+        serviced.after(ServiceAsked(STOP, "9"))
+        assert is_ignored(serviced)
+
+
+def test_only_who_began_a_trial_stops_it(trying):
+    trying.after(ServiceAsked(STOP, "7"))
+    assert is_ignored(trying)
+
+
+def test_a_trial_that_hangs_holds_nobody_for_ever(trying):
+    trying.time_is_up("serving")
+    assert (trying.mode.done, trying.mode.outcome) == (TRY, "no_answer")
+    trying.after(AttendantLeft())
+    assert trying.mode == Idle()
+
+
+def test_the_lane_sells_again_after_a_power_cut_in_a_trial(trying):
+    trying.after(Restarted("test", "boot2", 5_000))
+    assert trying.mode == Idle()
+
+
+def test_a_settled_trial_is_forgotten_once(serviced):
+    serviced.after(ServiceAsked(FORGET, "9"))
+    assert served(serviced).deed == FORGET
 
 
 # -- factory reset -----------------------------------------------------------

@@ -9,6 +9,7 @@ from kiosk.asked import DeedAsked
 from kiosk.domain.events import AttendantLeft, MoreTimePressed, ServiceOpened
 from kiosk.domain.network import NetworkSetting
 from kiosk.domain.state import Attending, Idle, Servicing
+from kiosk.machine import TrialStep
 from kiosk.ui.audit import audit
 from kiosk.ui.gallery import ALL_ROLES, SCANNING, lane
 from kiosk.ui.service_gallery import MACHINE
@@ -112,6 +113,28 @@ def test_a_change_of_mind_resets_nothing(at_service):
 def test_a_restart_is_asked_for_once(at_service):
     at_service.tap("tab_work", "restart", "yes")
     assert real(at_service.posted) == [DeedAsked("restart", "1001")]
+
+
+def test_a_terminals_trial_is_asked_for_once_and_told_step_by_step(at_service):
+    at_service.tap("tab_work", "try_terminal", "yes")
+    assert real(at_service.posted) == [DeedAsked("try_terminal", "1001")]
+    at_service.become(mode=replace(AT, doing="try_terminal", asked=7))
+    steps = (TrialStep("amount", "", 100, "EUR"), TrialStep("card"))
+    at_service.app.know(replace(MACHINE, trial=steps))
+    at_service.frame()
+    view = at_service.app.screen.view
+    assert view.text == "Hold a real card to the terminal now."
+    assert "1.00" in view.detail
+    assert "leave" not in at_service.names()
+    at_service.tap("stop")
+    assert real(at_service.posted)[-1] == DeedAsked("stop_trial", "1001")
+
+
+def test_a_trial_that_a_person_settled_is_forgotten_after_one_question(at_service):
+    failed = replace(AT, done="try_terminal", outcome="trial_unknown")
+    at_service.become(mode=failed)
+    at_service.tap("forget", "yes")
+    assert real(at_service.posted) == [DeedAsked("forget_trial", "1001")]
 
 
 @pytest.mark.parametrize("deed", ["attest", "logs", "update"])

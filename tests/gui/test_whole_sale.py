@@ -232,6 +232,22 @@ def test_an_attendant_ends_a_sale_and_closes_the_lane(shop):
     assert isinstance(shop.lane.mode, Idle)
 
 
+def test_a_technician_tries_the_terminal_and_the_lane_sells_on(shop):
+    shop.sign_on()
+    shop.taps("service", "tab_work", "try_terminal", "yes")
+    assert shop.view == "service_doing_try_terminal"
+    begun = shop.wanted
+    shop.scans(LINES[0])
+    shop.taps("stop")
+    assert (shop.wanted.deed, shop.view) == ("stop_trial", "service_doing_try_terminal")
+
+    shop.happens(ServiceEnded("try_terminal", begun.asked, "done", "T1"))
+    assert shop.view == "service_try_terminal_done"
+    shop.taps("ok", "leave")
+    shop.scans(LINES[0])
+    assert shop.view == "scanning"
+
+
 def test_a_technician_copies_the_logs_and_the_lane_sells_on(shop):
     shop.sign_on()
     shop.taps("service", "tab_work", "logs")

@@ -67,6 +67,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.lane import advance, decode_state, encode_state, resume
 from kiosk.domain.modes import basket_of, core, intervention, unattended
+from kiosk.domain.service import is_trying
 from kiosk.domain.state import (
     Attending,
     Closed,
@@ -377,7 +378,7 @@ class CheckedLane:
             inner = self._innermost()
             if isinstance(inner.mode, Attending) and inner.mode.attendant == "7":
                 self._attend(inner)
-            elif isinstance(inner.mode, Servicing):
+            elif isinstance(inner.mode, Servicing) and not is_trying(inner.mode):
                 self.feed(AttendantLeft())
             elif self._needs_staff() and not isinstance(core(inner.mode), Paying):
                 self.sign_on()

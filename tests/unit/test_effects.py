@@ -22,6 +22,7 @@ from kiosk.domain.events import (
     ReceiptFailed,
     ReceiptPrinted,
     ReversalResult,
+    ServiceEnded,
     TenderConfirmed,
     TenderMoment,
     TenderNotStarted,
@@ -192,12 +193,17 @@ class Rig:
             slip=lambda code, figures: [ports.TextLine(f"slip {code}")],
             check_pin=self.check_pin,
             sound=self.sounds.append,
+            serve=self.serve,
             ticket=ticket,
         )
 
     def check_pin(self, attendant: str, nonce: str) -> bool:
         self.checked.append((attendant, threading.current_thread().name))
         return attendant == "7"
+
+    def serve(self, wanted: wants.Serve) -> ServiceEnded:
+        at = threading.current_thread().name
+        return ServiceEnded(wanted.deed, wanted.asked, "done", at)
 
     def do(self, command: Any) -> Rig:
         self.effects.carry_out(command)
@@ -223,6 +229,20 @@ class Rig:
 @pytest.fixture
 def rig():
     return Rig()
+
+
+@pytest.mark.parametrize(
+    ("deed", "worker"),
+    [
+        ("logs", "service"),
+        ("try_terminal", "terminal"),
+        ("forget_trial", "terminal"),
+        ("stop_trial", "terminal-cancel"),
+    ],
+)
+def test_a_trial_shares_the_terminals_worker_and_its_stop_does_not(rig, deed, worker):
+    told = rig.do(wants.Serve(deed, 7, "9")).next()
+    assert told == ServiceEnded(deed, 7, "done", worker)
 
 
 class TestAskingForMoney:

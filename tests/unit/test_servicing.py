@@ -6,7 +6,7 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from kiosk.domain.effects import SaleMade, Serve
 from kiosk.domain.events import DeviceChanged, HelpPressed
 from kiosk.domain.network import NetworkSetting
 from kiosk.domain.state import Idle, Lane, Servicing
-from kiosk.machine import Machine, Release, Update
+from kiosk.machine import Machine, Release, TrialStep, Update
 from kiosk.records.attestation import read
 from kiosk.records.chain import Head
 from kiosk.records.journal import Journal
 from kiosk.records.keys import SigningKey
 from kiosk.records.rotation import file_name
-from kiosk.servicing import Desk
+from kiosk.servicing import Desk, Trial
 from kiosk.sync.state import SyncState
 from kiosk.ui.gallery import SALE
 from kiosk.ui.service import UPDATE_PHASES, UPDATE_REASONS
@@ -55,10 +55,25 @@ class Watch:
         return self.at
 
 
+class Trying:
+    """A terminal's trial that goes as it is told."""
+
+    def __init__(
+        self, run: Callable[[Callable[[TrialStep], None]], tuple[str, str]]
+    ) -> None:
+        self.run = run
+
+    def stop(self) -> tuple[str, str]:
+        return "done", "stopped"
+
+    def forget(self) -> tuple[str, str]:
+        return "done", "forgotten"
+
+
 class Room:
     """A desk, its clock, and the folders it reads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trial: Trial | None = None) -> None:
         self.folder = folder
         self.clock = Watch()
         self.known: queue.Queue[Machine] = queue.Queue()
@@ -86,6 +101,7 @@ class Room:
             head=lambda: HEAD,
             catalog_ms=lambda: NOON_MS - 60_000,
             clock=self.clock,
+            trial=trial,
             sources=self.sources,
             socket=self.socket,
         )
@@ -151,6 +167,33 @@ def test_what_the_caretaker_cannot_do_is_the_deeds_outcome(room):
 
 def test_a_machine_without_a_caretaker_says_so(room):
     assert room.desk.serve(Serve("restart", 77, "9")).outcome == "no_caretaker"
+
+
+def test_a_trial_is_told_step_by_step_and_needs_no_caretaker(tmp_path):
+    def steps(say: Callable[[TrialStep], None]) -> tuple[str, str]:
+        say(TrialStep("amount", "", 100, "EUR"))
+        say(TrialStep("card"))
+        return "trial_not_approved", "declined"
+
+    room = Room(tmp_path, Trying(steps))
+    room.desk.start(room.known.put)
+    ended = room.desk.serve(Serve("try_terminal", 77, "9"))
+    assert (ended.asked, ended.outcome, ended.detail) == (
+        77,
+        "trial_not_approved",
+        "declined",
+    )
+    told = [room.known.get_nowait().trial for _ in range(room.known.qsize())]
+    assert [step.code for step in max(told, key=len)] == ["amount", "card"]
+    assert told[-1] == ()
+    assert room.desk.serve(Serve("stop_trial", 78, "9")).detail == "stopped"
+    assert room.desk.serve(Serve("forget_trial", 79, "9")).detail == "forgotten"
+    room.desk.close()
+
+
+def test_a_desk_without_a_terminal_says_so(room):
+    for deed in ("try_terminal", "stop_trial", "forget_trial"):
+        assert room.desk.serve(Serve(deed, 77, "9")).outcome == "no_caretaker"
 
 
 def test_the_attestation_is_signed_over_what_runs(room):
