@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance fuzz image image-same image-lock image-scores check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz image test-image image-same image-lock image-scores check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -57,6 +57,13 @@ fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for 
 VARIANT ?= development
 image: setup var/image/tools/ready ## Build the appliance's disk image (as root; see image-build/README.md)
 	.venv/bin/python image-build/build.py image --variant $(VARIANT)
+
+# The shipped disk, and a later release of the same tree to be updated to.
+NEXT ?= 99.0.0
+test-image: image ## Boot the built disk in QEMU and drive it (as root, twenty minutes)
+	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
+	STILLOPEN_IMAGE="$$(ls $(CURDIR)/var/image/disk-*/disk.img)" STILLOPEN_NEXT="$$(ls $(CURDIR)/var/image/next/*.swu)" \
+		.venv/bin/python -m pytest tests/image -x -v
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))

@@ -32,7 +32,7 @@ from imagebuild import (
     scores,
     verity,
 )
-from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, code, say
+from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, code, remove, say
 
 # When the lock was made: the time of every file in the root.
 EPOCH = "1764115200"
@@ -107,6 +107,28 @@ class Image:
         for stage in (TOOLS, self.uki):
             stage.done()
 
+    def next(self) -> None:
+        """Make a bundle of this tree under another number; keep the image that is there.
+
+        Tests update to it. Its stages are not kept: only the bundle is, in `next`.
+        """
+        target = CACHE / "next"
+        made = target / f"stillopen-{self.words.number}.swu"
+        key = target / "key"
+        if made.is_file() and key.read_text() == self.bundle.key:
+            say(f"bundle {self.words.number}: as before")
+            return
+        remove(target)
+        for stage in (REPOSITORY, BASE, LANE, ANSIBLE, BILL, TOOLS):
+            stage.done()
+        for stage in (self.final, self.root, self.uki, self.signed, self.bundle):
+            stage.done(keeps_others=True)
+        target.mkdir()
+        shutil.move(next(iter(self.bundle.folder.glob("*.swu"))), made)
+        key.write_text(self.bundle.key)
+        for stage in (self.final, self.root, self.uki, self.signed, self.bundle):
+            remove(stage.folder)
+
     def twice(self) -> None:
         """Make root and kernel twice, and compare them."""
         self.verified()
@@ -133,7 +155,7 @@ def this_release() -> str:
 def main() -> None:
     """Run one task."""
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("task", choices=("lock", "image", "root", "same"))
+    words.add_argument("task", choices=("lock", "image", "root", "same", "bundle"))
     words.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0])
     words.add_argument(
         "--release", default=this_release(), help="its number, such as 1.4.0"
@@ -145,7 +167,12 @@ def main() -> None:
             packages.lock()
             return
         image = Image(asked.variant, asked.release)
-        tasks = {"image": image.done, "root": image.verified, "same": image.twice}
+        tasks = {
+            "image": image.done,
+            "root": image.verified,
+            "same": image.twice,
+            "bundle": image.next,
+        }
         tasks[asked.task]()
     except BuildError as error:
         sys.exit(f"image: {error}")

@@ -56,8 +56,11 @@ class Stage:
         """Where its result is, once it was made."""
         return CACHE / f"{self.name}-{self.key}"
 
-    def done(self) -> Path:
-        """Make it, unless it is there; return its folder."""
+    def done(self, *, keeps_others: bool = False) -> Path:
+        """Make it, unless it is there; return its folder.
+
+        What older inputs made goes, but where one `keeps_others`.
+        """
         folder = self.folder
         if folder.is_dir():
             say(f"{self.name}: as before ({self.key})")
@@ -70,7 +73,8 @@ class Stage:
         self._make(aside)
         aside.rename(folder)
         say(f"{self.name}: {time.monotonic() - begun:.0f} s")
-        self._forget_others()
+        if not keeps_others:
+            self._forget_others()
         return folder
 
     def _forget_others(self) -> None:

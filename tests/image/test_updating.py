@@ -1,0 +1,42 @@
+"""A release comes over the network, is tried in the other slot, and is kept or left.
+
+The release server is a folder behind a web server; the kiosk polls it by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from appliance import Stand
+from appliance_screen import START_BUTTON, like
+
+BOOT_SECONDS = 420.0
+# Found within two minutes, fetched through an emulated card, hashed twice, written.
+INSTALL_SECONDS = 1500.0
+FLEET_KEY = Path("var/image/keys/development/fleet.key")
+
+
+def _publish(bundle: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "kiosk", "fleet", "publish", str(bundle)]
+    command += ["--to", str(folder), "--key", str(FLEET_KEY)]
+    subprocess.run(command, check=True)
+
+
+def test_a_release_is_fetched_tried_and_kept(stand: Stand) -> None:
+    stand.machine.start()
+    stand.wait_until_shown("before", like("attract", START_BUTTON), BOOT_SECONDS)
+    _publish(Path(os.environ["STILLOPEN_NEXT"]), stand.releases)
+    stand.machine.wait_for("Starting C:BOOT1:k.efi", INSTALL_SECONDS)
+    stand.wait_until_shown("after", like("attract", START_BUTTON), BOOT_SECONDS)
+    stand.machine.wait_for(r"release \S+ is kept", 900)
+
+
+def test_a_kept_release_starts_again_after_a_pulled_plug(stand: Stand) -> None:
+    stand.machine.kill()
+    stand.machine.start()
+    stand.wait_until_shown("again", like("attract", START_BUTTON), BOOT_SECONDS)
+    assert "Starting C:BOOT1:k.efi" in stand.machine.said
+    assert "Starting C:BOOT0" not in stand.machine.said
