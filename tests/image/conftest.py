@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appliance import Stand
+from imagebuild.stand import Stand
 
 PROJECT = Path(__file__).parents[2]
 OUT = PROJECT / "var" / "test-image"
@@ -24,6 +24,6 @@ def disk() -> Path:
 @pytest.fixture(scope="module")
 def stand(disk: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
     """A machine of this module's own, not started yet."""
-    stand = Stand(disk, OUT / request.module.__name__.removeprefix("test_"))
+    stand = Stand(disk, OUT / request.module.__name__.rpartition("test_")[2])
     yield stand
     stand.close()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from appliance import Stand
 from appliance_screen import BATTERY_BANNER, PAY_BUTTON, START_BUTTON, has_lines, like
+from imagebuild.stand import Stand
 
 BOOT_SECONDS = 420.0
 BY_HAND = ("9520000000028", "9520000000035", "9520000000042", "9520000000059")

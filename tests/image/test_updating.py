@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from appliance import Stand
 from appliance_screen import START_BUTTON, like
+from imagebuild.stand import Stand
 
 BOOT_SECONDS = 420.0
 # Found within two minutes, fetched through an emulated card, hashed twice, written.

@@ -17,15 +17,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from imagebuild.machine import Machine
 from PIL import Image
 
 from hardware.simulated import launch
 from hardware.simulated.control import RemoteBench
 from hardware.simulated.frames import read_port_file
 from hardware.simulated.megatec import Megatec
+from imagebuild.machine import Machine
 
-CABLE = Path(__file__).with_name("appliance_cable.py")
+CABLE = Path(__file__).with_name("cable.py")
 # As the development variant's lane.toml and fleet.toml have them.
 TERMINAL = "tcp:10.0.2.100:20007"
 RELEASES = "tcp:10.0.2.101:8081"

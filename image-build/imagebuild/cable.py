@@ -1,6 +1,6 @@
 """One connection of the machine's card terminal cable: stdin and stdout to a local port.
 
-    python3 appliance_cable.py PORT
+    python3 cable.py PORT
 
 QEMU starts one for each connection that its guest makes. Changes no byte.
 """
