@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
+import subprocess
 import sys
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
@@ -24,6 +26,13 @@ LEFT_OUT = {
     "pygments": "rich.syntax: the same",
     "pycparser": "compiles C headers; cffi's made modules need no compiler",
 }
+# An editable install would find in the project's folder what the copy lacks.
+AS_INSTALLED = """
+import sys
+sys.meta_path[:] = [one for one in sys.meta_path if "editable" not in repr(one).lower()]
+from kiosk.cli import main
+main()
+"""
 # In the root by Debian's package.
 DEBIAN = {"kivy"}
 
@@ -120,3 +129,19 @@ def test_the_languages_that_stay_are_those_the_lane_speaks():
 @pytest.mark.parametrize("name", ["backoffice", "fleet", "bench", "simulated"])
 def test_what_no_appliance_runs_is_not_copied(name):
     assert root.SKIPPED("kiosk", ["cli.py", name]) == {name}
+
+
+@pytest.mark.parametrize("words", [["backoffice"], ["fleet", "list"]])
+def test_an_appliance_says_that_it_has_no_back_office(tmp_path, words):
+    for name in ("kiosk", "hardware"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=root.SKIPPED)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", AS_INSTALLED, *words],
+        capture_output=True,
+        timeout=60,
+        text=True,
+        env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 2
+    assert "this installation has no back office" in done.stderr
+    assert "Traceback" not in done.stderr
