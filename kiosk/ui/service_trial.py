@@ -50,11 +50,11 @@ NOT_DONE: dict[str, tuple[str, str]] = {
         N("Try again: the terminal is asked, and the money given back."),
     ),
     "trial_silent": (
-        N("The terminal does not say how the trial ended"),
+        N("The terminal cannot say how it ended"),
         N("Try again when it answers: the money is given back then."),
     ),
     "trial_untrue": (
-        N("The terminal did not tell the payment just made"),
+        N("The terminal did not tell this payment"),
         N("It cannot be used here: connect another. The money was given back."),
     ),
     "trial_not_given_back": (
