@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from imagebuild.machine import FIRMWARE
 from imagebuild.stand import Stand
 
 PROJECT = Path(__file__).parents[2]
 OUT = PROJECT / "var" / "test-image"
 # As make test-image says: without it, this folder has no tests.
 collect_ignore_glob = [] if os.environ.get("STILLOPEN_IMAGE") else ["test_*.py"]
+# What a machine is made of, and the Debian package that it comes from.
+_NEEDED = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "swtpm": "swtpm",
+    "mcopy": "mtools",
+}
 
 
 @pytest.fixture(scope="session")
 def disk() -> Path:
     """The shipped disk, as the build left it."""
+    missing = [package for tool, package in _NEEDED.items() if not shutil.which(tool)]
+    if not FIRMWARE.is_dir():
+        missing.append("ovmf")
+    if missing:
+        pytest.exit(
+            "Programs are missing that boot the image. Install them by\n"
+            f"  apt-get install --no-install-recommends {' '.join(missing)}",
+            returncode=2,
+        )
     return Path(os.environ["STILLOPEN_IMAGE"])
 
 
 @pytest.fixture(scope="module")
 def stand(disk: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
     """A machine of this module's own, not started yet."""
-    stand = Stand(disk, OUT / request.module.__name__.rpartition("test_")[2])
+    folder = OUT / request.module.__name__.rpartition("test_")[2]
+    shutil.rmtree(folder, ignore_errors=True)
+    stand = Stand(disk, folder)
     yield stand
     stand.close()
