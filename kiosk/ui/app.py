@@ -54,8 +54,8 @@ class LaneApp(App):
 
     `post` takes events and questions from Kivy's thread and must return at once.
     `on_drawn` is called with the number of the newest state on the glass, just after
-    it got there; `on_second` every second while the screen is alive, for a watchdog. A
-    frame is drawn at least each second.
+    it got there; `on_second` every second while the screen is alive, for a watchdog: then
+    a frame is drawn at least each second.
     """
 
     def __init__(
@@ -198,10 +198,10 @@ class LaneApp(App):
             self._draw()
         if self._on_second:
             self._on_second()
-        # A frame a second, whatever is shown: it proves that the glass is fed. SDL also
-        # loses the very first one on a bare screen (KMSDRM), where it makes its buffers
-        # anew at the first flip.
-        EventLoop.window.canvas.ask_update()
+            # A frame a second, whatever is shown, proves to a watchdog that the glass is
+            # fed. SDL also loses the very first one on a bare screen (KMSDRM), where it
+            # makes its buffers anew at the first flip.
+            EventLoop.window.canvas.ask_update()
 
     def _flipped(self, window: Any) -> bool:
         # Bound functions run before Kivy's own flip: flip here, and say it is done.
