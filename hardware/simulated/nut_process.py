@@ -72,6 +72,7 @@ class NutShop:
         """Wait until a shutdown was ordered at the server; say whether it was."""
         until = time.monotonic() + seconds
         while not (is_ordered := self._is_ordered()) and time.monotonic() < until:
+            # upsd tells whoever asks, and nobody else.
             time.sleep(_LOOK_SECONDS)
         return is_ordered
 
@@ -95,6 +96,7 @@ class NutShop:
         while not self._listens():
             if time.monotonic() > deadline or any(c.poll() for c in self._children):
                 raise SystemExit(f"upsd did not start; see {self._folder / 'nut.log'}")
+            # upsd does not say when it listens.
             time.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:
