@@ -79,14 +79,16 @@ class Image:
             ],
         )
         self.root = Stage(
-            "root", partial(verity.root, self.final, EPOCH), [self.final, EPOCH]
+            "root",
+            partial(verity.root, self.final, EPOCH),
+            [self.final, EPOCH, *code(verity)],
         )
         self.sources = kernel.Sources(TOOLS, self.final, self.root)
         boots: list[Path | str | Stage] = [
             TOOLS,
             self.final,
             self.root,
-            kernel.COMMAND_LINE,
+            *code(kernel),
         ]
         self.uki = Stage("uki", partial(kernel.unsigned, self.sources), boots)
         self.signed = Stage(
@@ -94,10 +96,9 @@ class Image:
         )
         parts = [self.root, self.signed]
         packed = partial(bundle.bundle, self.root, self.signed, self.words, self.keys)
-        self.bundle = Stage("bundle", packed, parts)
-        self.disk = Stage(
-            "disk", partial(disk.disk, self.sources, self.signed, self.root), parts
-        )
+        self.bundle = Stage("bundle", packed, [*parts, *code(bundle)])
+        laid_out = partial(disk.disk, self.sources, self.signed, self.root)
+        self.disk = Stage("disk", laid_out, [*parts, *code(disk)])
 
     def verified(self) -> None:
         """Make what the image verifies: the root and the unsigned kernel."""
