@@ -15,7 +15,7 @@ class Release(msgspec.Struct, frozen=True):
 
     release: str = ""
     variant: str = ""
-    commit: str = ""
+    build: str = ""
     hardware: str = ""
     root_hash: str = ""
 

@@ -58,12 +58,13 @@ def release(sources: Sources) -> Release:
             log.warning("%s: %s cannot be read", sources.release, name)
     words = _text(sources.cmdline).split()
     roots = [w.removeprefix(_ROOT_WORD) for w in words if w.startswith(_ROOT_WORD)]
-    root_hash = roots[-1].lower() if roots else ""
+    # The first, as the initial file system takes it: firmware can only add words.
+    root_hash = roots[0].lower() if roots else ""
     is_hash = len(root_hash) == 64 and set(root_hash) <= set("0123456789abcdef")
     return Release(
         told.get("RELEASE", ""),
         told.get("VARIANT", ""),
-        told.get("COMMIT", ""),
+        told.get("BUILD", ""),
         told.get("HARDWARE", ""),
         root_hash if is_hash else "",
     )

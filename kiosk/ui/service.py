@@ -145,7 +145,7 @@ def _system(scene: Scene) -> View:
     facts = [
         (t("Release"), release.release),
         (t("Variant"), variant or (release.variant and t("Production"))),
-        (t("Commit"), release.commit[:12]),
+        (t("Build"), release.build[:12]),
         (t("Hardware"), release.hardware),
         (t("Root hash"), release.root_hash[:16]),
         (t("Lane"), machine.lane_id),

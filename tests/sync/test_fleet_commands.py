@@ -19,7 +19,7 @@ from kiosk.settings import ConfigError
 from kiosk.sync.office import Office
 from kiosk.sync.wire import NOTHING, Hello
 
-RELEASE = "RELEASE=1.2.3\nVARIANT=production\nHARDWARE='x86-64-v1'\nCOMMIT=abc\n"
+RELEASE = "RELEASE=1.2.3\nVARIANT=production\nHARDWARE='x86-64-v1'\nBUILD=abc\n"
 
 
 @pytest.fixture

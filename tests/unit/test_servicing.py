@@ -87,7 +87,7 @@ class Room:
             resolvers=(folder / "resolv.conf",),
         )
         self.sources.release.write_text(
-            'RELEASE="1.4.2"\nVARIANT=development\nHARDWARE=x86-64-v1\nCOMMIT=9b1f\n'
+            'RELEASE="1.4.2"\nVARIANT=development\nHARDWARE=x86-64-v1\nBUILD=9b1f\n'
         )
         self.sources.cmdline.write_text(f"quiet stillopen.roothash={ROOT} ro\n")
         self.socket = folder / "socket"
@@ -222,6 +222,13 @@ def test_the_release_is_read_from_the_root(room):
 def test_a_root_hash_that_is_none_is_left_out(room):
     room.sources.cmdline.write_text("stillopen.roothash=../../etc")
     assert readings.release(room.sources).root_hash == ""
+
+
+def test_a_word_that_firmware_adds_names_no_other_root(room):
+    room.sources.cmdline.write_text(
+        f"stillopen.roothash={ROOT} stillopen.roothash={'0' * 64}\n"
+    )
+    assert readings.release(room.sources).root_hash == ROOT
 
 
 def test_a_developers_machine_has_little_to_say(room):

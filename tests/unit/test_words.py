@@ -67,7 +67,7 @@ def test_no_translation_is_empty_unsure_or_lost_a_value(language):
 def test_german_is_not_english():
     same = {m for m, found in translated("de").items() if found.string == m}
     assert same == {
-        "Commit",
+        "Build",
         "Gateway {address}",
         "Hardware",
         "OK",
