@@ -213,6 +213,21 @@ def median_ms(work: Callable[[Grey], object], frames: list[Grey]) -> float:
     return statistics.median(timed(work, frame)[1] for frame in frames)
 
 
+def median_ratio(
+    work: Callable[[Grey], object],
+    floor: Callable[[Grey], object],
+    frames: list[Grey],
+) -> float:
+    """Return how many times the floor's time a frame takes.
+
+    Both take each frame in turn, so that a machine which is busy for a while is busy
+    for both.
+    """
+    return statistics.median(
+        timed(work, frame)[1] / timed(floor, frame)[1] for frame in frames
+    )
+
+
 def _row(name: str, scores: list[Score]) -> str:
     cells = []
     for one in scores:
