@@ -71,7 +71,6 @@ class Image:
             [
                 *(ANSIBLE, BILL),
                 *(EPOCH, *said),
-                release.VARIANTS,
                 *(prune.MODULES_LIST, prune.PURGE_LIST, manifest.MANIFEST),
                 scores.TABLE,
                 *code(final, prune, manifest, libraries, lists, dpkg, release),

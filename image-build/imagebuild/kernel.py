@@ -19,6 +19,8 @@ COMMAND_LINE = (
     # Nobody types; nothing unsigned is loaded.
     " sysrq_always_enabled=0 module.sig_enforce=1 lockdown=integrity"
     " systemd.machine_id=firmware"
+    # Units and settings come from the root, not from firmware's strings or the ESP.
+    " systemd.import_credentials=no"
     # No USB device is used before usbguard let it in.
     " usbcore.authorized_default=0"
 )
@@ -31,14 +33,14 @@ class Sources:
     def __init__(self, tools: Stage, final: Stage, root: Stage) -> None:
         self.tools, self.final, self.root = tools, final, root
 
-    def build(self, target: Path, keys: Keys | None = None) -> None:
-        """Write the kernel file, signed when there are keys."""
+    def build(self, target: Path, keys: Keys | None = None, words: str = "") -> None:
+        """Write the kernel file, signed when there are keys; `words` is told it more."""
         root_hash, offset = (
             (self.root.folder / name).read_text() for name in ("roothash", "offset")
         )
         line = (
             f"{COMMAND_LINE} stillopen.roothash={root_hash}"
-            f" stillopen.hashoffset={offset}"
+            f" stillopen.hashoffset={offset}{words}"
         )
         stub = self.tools.folder / "root/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
         signing = self._signing(target.parent, keys) if keys else []

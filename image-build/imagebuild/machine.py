@@ -155,7 +155,7 @@ class Machine:
             ],
             stderr=(self.folder / "swtpm.log").open("ab"),
         )
-        _until(self._tpm_socket.exists, 20, "the TPM's socket")
+        until(self._tpm_socket.exists, 20, "the TPM's socket")
         return process
 
     # -- what it is told ---------------------------------------------------
@@ -169,7 +169,7 @@ class Machine:
                 raise MachineError((self.folder / "qemu.log").read_text()[-500:])
             return link.connect_ex(path) == 0
 
-        _until(answers, 20, "QEMU's socket")
+        until(answers, 20, "QEMU's socket")
         self._reader = link.makefile("r")
         self._reader.readline()
         link.sendall(b'{"execute": "qmp_capabilities"}\n')
@@ -206,17 +206,19 @@ class Machine:
             return ""
         return _ESCAPES.sub("", self.serial.read_text(errors="replace"))
 
-    def wait_for(self, words: str, seconds: float) -> float:
+    def wait_for(self, words: str, seconds: float, after: int = 0) -> float:
         """Wait until the serial line says it (a regular expression).
 
-        Returns the seconds since power came. Raises `MachineError`.
+        `after` so many characters of what was `said`. Returns the seconds since power
+        came. Raises `MachineError`.
         """
         pattern = re.compile(words)
-        _until(lambda: bool(pattern.search(self.said)), seconds, words)
+        until(lambda: bool(pattern.search(self.said, after)), seconds, words)
         return self.seconds
 
 
-def _until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+def until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until it is so. Raises `MachineError` after so many seconds."""
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:

@@ -1,7 +1,7 @@
 """What a root says of itself: its release, its variant and whom it trusts.
 
 All that differs between a development and a production image is written here, and it is
-data: the same programs read it.
+data: the same programs read it. A production root is of no played fleet.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagebuild.keys import Keys, signer_name
-from imagebuild.stage import PROJECT
+from imagebuild.stage import BuildError
 
-# Trees that mirror the root: what one variant has in place of what the roles wrote.
-VARIANTS = PROJECT / "image-build" / "variants"
+# The back office and the release server that tests play (`imagebuild/stand.py`).
+PLAYED = ("//10.0.2.102:", "//10.0.2.101:")
 # What a bundle must be for: firmware, processor and partitions as this build lays out.
 HARDWARE = "x86-64-v1"
 _TRUSTED = {
@@ -40,13 +40,16 @@ class Words(NamedTuple):
 
 
 def write(root: Path, words: Words, keys: Keys) -> None:
-    """Put a release's words, its variant's files and its public keys into a root."""
-    over = VARIANTS / words.variant
-    for source in sorted(over.rglob("*")):
-        target = root / source.relative_to(over)
-        if source.is_file():
-            # What the roles wrote keeps its owner and its rights.
-            target.write_bytes(source.read_bytes())
+    """Put a release's words and its public keys into a root.
+
+    Raises `BuildError` for a production root whose fleet is the one that tests play.
+    """
+    fleet = (root / "etc/stillopen/fleet.toml").read_text()
+    if words.variant == "production" and any(place in fleet for place in PLAYED):
+        raise BuildError(
+            "The fleet is the one that tests play. Name your own back office and"
+            " release server in ansible/group_vars/all.yml."
+        )
     (root / "usr/lib/stillopen-release").write_text(words.text())
     (root / "etc/hwrevision").write_text(f"stillopen {HARDWARE}\n")
     settings = root / "etc/stillopen"

@@ -1,13 +1,16 @@
-"""A booted machine with its devices: what `image-build/variants/development` is set for.
+"""A booted machine with its shop: what `tests/image/lane.toml` is written for.
 
 The devices are the simulators that the lane's other tests use, on the machine's own
-USB serial cables, its keyboard, its touch and its network. Knows nothing of what the
-lane inside does but what its screen shows and its devices were told.
+USB serial cables, its keyboard, its touch and its two networks: the shop's, with back
+office and release server, and the card terminal's own cable. Knows nothing of what the
+lane inside does but what its screen shows and its devices and its office were told.
 """
 
 from __future__ import annotations
 
+import shutil
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,19 +27,28 @@ from hardware.simulated.control import RemoteBench
 from hardware.simulated.frames import read_port_file
 from hardware.simulated.megatec import Megatec
 from imagebuild.machine import Machine
+from kiosk.backoffice.app import OfficeSettings
+from kiosk.backoffice.serving import Serving
 
 CABLE = Path(__file__).with_name("cable.py")
-# As the development variant's lane.toml and fleet.toml have them.
-TERMINAL = "tcp:10.0.2.100:20007"
+# As ansible/group_vars/all.yml and the tests' lane.toml have them.
 RELEASES = "tcp:10.0.2.101:8081"
+OFFICE = "tcp:10.0.2.102:8443"
+TERMINAL = "tcp:10.0.3.100:20007"
 SCREEN = (1024, 768)
 _KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
 
 
 class Stand:
-    """A machine, its shop's devices, and a hand that scans, taps and pulls plugs."""
+    """A machine, its shop, and a hand that scans, taps and pulls plugs.
 
-    def __init__(self, disk: Path, folder: Path, **machine: Any) -> None:
+    `goods` is the office's catalogue (CSV). In a folder where another stand was closed
+    it goes on where that one stopped.
+    """
+
+    def __init__(
+        self, disk: Path, folder: Path, goods: Path | None = None, **machine: Any
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.receipts = folder / "receipts"
@@ -56,10 +68,15 @@ class Stand:
             ("127.0.0.1", 0), partial(_Quiet, directory=str(self.releases))
         )
         Thread(target=self._server.serve_forever, daemon=True).start()
-        network = (
-            "user,id=net,restrict=on"
-            f",guestfwd={TERMINAL}-cmd:{_relay(read_port_file(terminal).port)}"
+        self.office = Serving(OfficeSettings(folder / "office", catalog_csv=goods))
+        shop = (
+            "user,id=shop,restrict=on"
+            f",guestfwd={OFFICE}-cmd:{_relay(self.office.port)}"
             f",guestfwd={RELEASES}-cmd:{_relay(self._server.server_port)}"
+        )
+        cards = (
+            "user,id=cards,net=10.0.3.0/24,restrict=on"
+            f",guestfwd={TERMINAL}-cmd:{_relay(read_port_file(terminal).port)}"
         )
         extra: Sequence[str] = [
             *("-chardev", f"socket,id=scan,path={self._scan},server=on,wait=off"),
@@ -68,7 +85,8 @@ class Stand:
             *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
             *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
             *("-device", "usb-serial,chardev=ups,serial=UPS00001"),
-            *("-netdev", network, "-device", "virtio-net-pci,netdev=net,id=card"),
+            *("-netdev", shop, "-device", "virtio-net-pci,netdev=shop,id=network"),
+            *("-netdev", cards, "-device", "virtio-net-pci,netdev=cards"),
             *("-device", "virtio-tablet-pci"),
         ]
         self.machine = Machine(disk, folder / "machine", extra=extra, **machine)
@@ -82,6 +100,7 @@ class Stand:
         if self.machine.is_running:
             self.machine.kill()
         self._server.shutdown()
+        self.office.close()
         for process in self._processes:
             process.kill()
             process.wait()
@@ -117,8 +136,8 @@ class Stand:
             time.sleep(0.2)
 
     def network(self, is_up: bool) -> None:
-        """Pull the network's cable, or put it back."""
-        self.machine.tell("set_link", name="card", up=is_up)
+        """Pull the shop's network cable, or put it back."""
+        self.machine.tell("set_link", name="network", up=is_up)
 
     # -- eyes --------------------------------------------------------------
 
@@ -138,6 +157,22 @@ class Stand:
             # The screen wakes nobody: look again.
             time.sleep(1)
         return self.machine.seconds
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy the folder of a closed stand: its disk, TPM, office and terminal."""
+
+    def passing(folder: str, names: list[str]) -> list[str]:
+        modes = {name: (Path(folder) / name).lstat().st_mode for name in names}
+        return [
+            name
+            for name, mode in modes.items()
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+            or name.endswith((".png", ".log", ".port"))
+        ]
+
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=passing)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

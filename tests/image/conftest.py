@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from appliance_setup import GOODS, commission
 from imagebuild.machine import FIRMWARE
-from imagebuild.stand import Stand
+from imagebuild.stand import Stand, copy
 
 PROJECT = Path(__file__).parents[2]
 OUT = PROJECT / "var" / "test-image"
@@ -21,6 +22,7 @@ _NEEDED = {
     "qemu-img": "qemu-utils",
     "swtpm": "swtpm",
     "mcopy": "mtools",
+    "cryptsetup": "cryptsetup-bin",
 }
 
 
@@ -39,11 +41,40 @@ def disk() -> Path:
     return Path(os.environ["STILLOPEN_IMAGE"])
 
 
-@pytest.fixture(scope="module")
-def stand(disk: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
-    """A machine of this module's own, not started yet."""
-    folder = OUT / request.module.__name__.rpartition("test_")[2]
+def _folder(request: pytest.FixtureRequest) -> Path:
+    folder: Path = OUT / request.module.__name__.rpartition("test_")[2]
     shutil.rmtree(folder, ignore_errors=True)
-    stand = Stand(disk, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blank(disk: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
+    """A machine that never had power, in a shop that does not know it."""
+    stand = Stand(disk, _folder(request), GOODS)
+    yield stand
+    stand.close()
+
+
+@pytest.fixture(scope="session")
+def commissioned(disk: Path) -> Path:
+    """The folder of a machine that is a lane, with staff and a tried terminal; off."""
+    folder = OUT / "commissioned"
+    shutil.rmtree(folder, ignore_errors=True)
+    stand = Stand(disk, folder, GOODS)
+    try:
+        commission(stand)
+    finally:
+        stand.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stand(
+    disk: Path, commissioned: Path, request: pytest.FixtureRequest
+) -> Iterator[Stand]:
+    """A commissioned machine of this module's own, off; and its shop."""
+    folder = _folder(request)
+    copy(commissioned, folder)
+    stand = Stand(disk, folder, GOODS)
     yield stand
     stand.close()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from imagebuild import disk, keys
-from imagebuild.stage import BuildError
+from imagebuild import disk, keys, release
+from imagebuild.stage import PROJECT, BuildError
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +82,14 @@ def test_partitions_follow_each_other_without_a_gap_or_an_overlap() -> None:
         assert begins[name] == at
         at += size
     assert disk.size_mib() == at + 1
+
+
+def test_a_production_root_is_of_no_played_fleet(
+    made: keys.Keys, tmp_path: Path
+) -> None:
+    (tmp_path / "etc/stillopen").mkdir(parents=True)
+    fleet = PROJECT / "ansible/group_vars/all.yml"
+    (tmp_path / "etc/stillopen/fleet.toml").write_text(fleet.read_text())
+    words = release.Words("1.0.0", "production", "a test's")
+    with pytest.raises(BuildError, match="is the one that tests play"):
+        release.write(tmp_path, words, made)
