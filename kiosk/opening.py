@@ -22,7 +22,7 @@ from kiosk.records.catalog_db import Catalog, CatalogError, build
 from kiosk.records.disk import Ballast, is_nearly_full
 from kiosk.records.documents import Documents
 from kiosk.records.journal import Journal, JournalDamaged, JournalFailed
-from kiosk.records.keys import KeyFileError, SigningKey, device_secret
+from kiosk.records.keys import KeyFileError, SigningKey, device_secret, shop_secret
 from kiosk.records.rotation import JournalDirectory
 from kiosk.settings import ConfigError, Settings
 
@@ -71,7 +71,7 @@ def _open_locked(settings: Settings, lock: int) -> Records:
     else:
         ballast.hold()
     key = SigningKey.load_or_create(state / "lane.key")
-    secret = device_secret(state / "device.secret")
+    secret = _pin_secret(settings)
     directory = JournalDirectory(state / "journal")
     journal = directory.open_current(key)
     if journal is None:
@@ -79,6 +79,18 @@ def _open_locked(settings: Settings, lock: int) -> Records:
         journal = directory.begin(lane_id=settings.lane_id, epoch=epoch, key=key)
     documents = Documents(state / "documents")
     return Records(directory, journal, key, secret, documents, ballast, lock)
+
+
+def _pin_secret(settings: Settings) -> bytes:
+    own = device_secret(settings.state / "device.secret")
+    if not settings.sync.pins_secret:
+        return own
+    try:
+        return shop_secret(Path(settings.sync.pins_secret))
+    except KeyFileError as error:
+        # It sells on; what needs an attendant is done from the back office.
+        log.error("no attendant can sign on, no PIN will fit: %s", error)
+        return own
 
 
 def _lock(state: Path) -> int:

@@ -81,6 +81,8 @@ class SyncSettings(_Shape, frozen=True):
     server_url: str = ""
     server_key: str = ""
     enrol_token: str = ""
+    # The shop's PIN secret; without it PINs are checked with the machine's own.
+    pins_secret: str = ""
     # An idle lane says hello so often: a restored back office is healed within it.
     hello_seconds: float = 20
     # After many failures in a row the lane tries again at least so often.

@@ -19,12 +19,14 @@ from kiosk.backoffice.catalogue import Catalogues
 from kiosk.backoffice.claim_console import claim_console_routes
 from kiosk.backoffice.claims import Claims
 from kiosk.backoffice.console import console_routes
-from kiosk.backoffice.fleet_api import admin_token, fleet_routes
+from kiosk.backoffice.fleet_api import admin_token, fleet_routes, stranger_to
 from kiosk.backoffice.intake import Intake
 from kiosk.backoffice.log_fetch import LogFetches
 from kiosk.backoffice.orders import Orders
+from kiosk.backoffice.staff import Staff
+from kiosk.backoffice.staff_api import staff_routes
 from kiosk.backoffice.store import Store
-from kiosk.records.keys import SigningKey
+from kiosk.records.keys import SigningKey, device_secret
 from kiosk.sync.wire import LARGEST_BODY
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,10 @@ def create_app(settings: OfficeSettings) -> Litestar:
     store = Store.open(settings.folder / "office.db")
     intake = Intake(store, now_ms, new_id)
     orders = Orders(store, key, now_ms, new_id)
-    claims = Claims(store, key, now_ms, new_token)
+    # Every lane that is enrolled by claim gets it, so that one hash fits all lanes.
+    pin_secret = device_secret(settings.folder / "pins.secret")
+    claims = Claims(store, key, now_ms, new_token, pin_secret)
+    staff = Staff(orders, key, pin_secret, now_ms)
     logs = LogFetches(store, orders, settings.folder / "logs", now_ms)
     token = admin_token(settings.folder)
     # Another page cannot know it, so it cannot press our buttons.
@@ -97,6 +102,7 @@ def create_app(settings: OfficeSettings) -> Litestar:
         route_handlers=[
             *lane_routes(intake, orders, catalogues, key, settings.enrol_token),
             *fleet_routes(store, claims, logs, key, token),
+            *staff_routes(staff, stranger_to(token)),
             *claim_console_routes(claims, form_token, token, now_ms),
             *console_routes(
                 store, orders, claims, form_token, settings.store_name, now_ms

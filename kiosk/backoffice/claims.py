@@ -87,11 +87,13 @@ class Claims:
         key: SigningKey,
         now_ms: Callable[[], int],
         new_token: Callable[[], str],
+        pin_secret: bytes = b"",
     ) -> None:
         self._store = store
         self._key = key
         self._now_ms = now_ms
         self._new_token = new_token
+        self._pin_secret = pin_secret
         self._new: deque[tuple[int, str]] = deque()
 
     def take(self, signed: Signed, address: str) -> Approval | Refusal:
@@ -230,7 +232,7 @@ class Claims:
                 .values(state="withdrawn", sealed=b"")
             )
             token = self._new_token()
-            grant = Grant(lane_id, settings, self._key.public, token)
+            grant = Grant(lane_id, settings, self._key.public, token, self._pin_secret)
             try:
                 sealed = seal_grant(grant, claim.box_key)
             except WireError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -71,16 +72,25 @@ def is_admin(given: str, token: str) -> bool:
     return bool(token) and hmac.compare_digest(given.encode(), token.encode())
 
 
-def fleet_routes(
-    store: Store, claims: Claims, logs: LogFetches, key: SigningKey, token: str
-) -> list[HTTPRouteHandler]:
-    """Return what answers kiosks without a lane, and admins, under /api/v1."""
+def stranger_to(
+    token: str,
+) -> Callable[[Request[object, object, State]], Response[bytes] | None]:
+    """Return what refuses a request without the admins' word."""
 
     def stranger(request: Request[object, object, State]) -> Response[bytes] | None:
         word = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if is_admin(word, token):
             return None
         return refuse(Refusal(401, "this needs the admins' word (admin.token)"))
+
+    return stranger
+
+
+def fleet_routes(
+    store: Store, claims: Claims, logs: LogFetches, key: SigningKey, token: str
+) -> list[HTTPRouteHandler]:
+    """Return what answers kiosks without a lane, and admins, under /api/v1."""
+    stranger = stranger_to(token)
 
     @get("/api/v1/office", sync_to_thread=False)
     def office() -> Response[bytes]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from kiosk.backoffice import tables
 from kiosk.backoffice.store import Store
@@ -22,6 +22,7 @@ from kiosk.sync.wire import (
     Directive,
     Document,
     Signed,
+    read,
     seal,
 )
 
@@ -135,19 +136,27 @@ class Orders:
 
     def publish(self, kind: str, version: int, content: bytes) -> Document:
         """Give out a document for all lanes; its version must be above the last."""
-        document = Document(kind, version, msgspec.Raw(content))
-        sealed = seal(self._key, DOCUMENT_DOMAIN, document)
+        return self.revise(kind, lambda _: (version, content))
+
+    def revise(
+        self, kind: str, change: Callable[[Document | None], tuple[int, bytes]]
+    ) -> Document:
+        """Give out a document made from the newest one of its kind.
+
+        `change` gets that one and returns version and content; nobody else gives
+        one out in between, so that of two changes at once none is lost.
+        """
         with self._store.writing() as book:
-            newest = book.connection.execute(
-                select(func.max(tables.document.c.version)).where(
-                    tables.document.c.kind == kind
-                )
-            ).scalar()
-            if newest is not None and version <= newest:
+            signed = _newest(book.connection, kind, 0)
+            newest = None if signed is None else read(signed.text, Document)
+            version, content = change(newest)
+            if newest is not None and version <= newest.version:
                 raise OrderError(
-                    f"version {version} of the {kind} is not above {newest}, which is "
-                    "given out already"
+                    f"version {version} of the {kind} is not above {newest.version},"
+                    " which is given out already"
                 )
+            document = Document(kind, version, msgspec.Raw(content))
+            sealed = seal(self._key, DOCUMENT_DOMAIN, document)
             book.connection.execute(
                 insert(tables.document).values(
                     kind=kind,
@@ -161,20 +170,22 @@ class Orders:
     def newest(self, kind: str, above: int) -> Signed | None:
         """Return the newest document of a kind, if its version is above that."""
         with self._store.reading() as connection:
-            row = connection.execute(
-                select(tables.document.c.text, tables.document.c.signature)
-                .where(
-                    tables.document.c.kind == kind, tables.document.c.version > above
-                )
-                .order_by(tables.document.c.version.desc())
-                .limit(1)
-            ).first()
-        return None if row is None else Signed(bytes(row.text), bytes(row.signature))
+            return _newest(connection, kind, above)
 
     def _ring(self, lane_id: str) -> None:
         with self._bells_lock:
             for loop, bell in self._bells.get(lane_id, set()):
                 loop.call_soon_threadsafe(bell.set)
+
+
+def _newest(connection: Connection, kind: str, above: int) -> Signed | None:
+    row = connection.execute(
+        select(tables.document.c.text, tables.document.c.signature)
+        .where(tables.document.c.kind == kind, tables.document.c.version > above)
+        .order_by(tables.document.c.version.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else Signed(bytes(row.text), bytes(row.signature))
 
 
 def directive_id_of(signed: Signed) -> str:

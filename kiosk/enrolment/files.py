@@ -38,6 +38,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.config / "lane.toml"
 
     @property
+    def pins_secret(self) -> Path:
+        """What this shop hashes its staff's PINs with, where the grant had it."""
+        return self.config / "pins.secret"
+
+    @property
     def claim(self) -> Path:
         """What the screen shows while the kiosk is none."""
         return self.run / "claim.json"
@@ -91,6 +96,11 @@ def adopt(grant: Grant, office: str, places: Places, put: Put = replace_file) ->
     put(places.state / "identity.json", msgspec.json.encode(identity), FOR_ROOT)
     put(places.config / "office.pub", f"{office_key}\n".encode(), FOR_THE_LANE)
     put(places.config / "enrolled.json", msgspec.json.encode(enrolled), FOR_THE_LANE)
+    if grant.pin_secret:
+        put(places.pins_secret, grant.pin_secret, FOR_THE_LANE)
+    else:
+        # Another back office's would fit no PIN of this one.
+        places.pins_secret.unlink(missing_ok=True)
     put(places.lane_toml, grant.settings.encode(), FOR_THE_LANE)
 
 
@@ -111,15 +121,19 @@ def with_office(settings: Settings, places: Places) -> Settings:
     What an admin wrote into lane.toml holds; enrolment fills what is left open.
     """
     found = enrolled(places)
-    is_open = found is not None and not settings.sync.server_url
-    if found is None or not is_open or found.lane_id != settings.lane_id:
+    if found is None or found.lane_id != settings.lane_id:
         return settings
-    sync = replace(
-        settings.sync,
-        server_url=found.office,
-        server_key=str(places.config / "office.pub"),
-        enrol_token=found.token,
-    )
+    sync = settings.sync
+    if not sync.server_url:
+        sync = replace(
+            sync,
+            server_url=found.office,
+            server_key=str(places.config / "office.pub"),
+            enrol_token=found.token,
+        )
+    if not sync.pins_secret and places.pins_secret.exists():
+        # Also where lane.toml names an address of its own, as with a proxy before it.
+        sync = replace(sync, pins_secret=str(places.pins_secret))
     return replace(settings, sync=sync)
 
 

@@ -1,4 +1,4 @@
-"""`kiosk fleet`: enrol kiosks, see who runs what, publish releases, fetch logs.
+"""`kiosk fleet`: enrol kiosks, say who helps, see who runs what, publish, fetch logs.
 
 Words and tables for an admin, or JSON for a program; decides nothing.
 """
@@ -28,11 +28,16 @@ from kiosk.settings import ConfigError, parse
 from kiosk.sync.claim import shown, typed
 
 fleet = typer.Typer(
-    help="Enrol kiosks, see who runs what, publish releases, fetch logs.",
+    help="Enrol kiosks, say who helps, see who runs what, publish releases, fetch logs.",
     no_args_is_help=True,
 )
 key = typer.Typer(help="The key that signs a fleet's releases.", no_args_is_help=True)
 fleet.add_typer(key, name="key")
+staff = typer.Typer(
+    help="Who helps at the lanes: attendants and technicians, and their PINs.",
+    no_args_is_help=True,
+)
+fleet.add_typer(staff, name="staff")
 
 OfficeUrl = Annotated[
     str,
@@ -49,6 +54,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 HERE = "http://127.0.0.1:8080"
 TOKEN_HERE = Path("var/office/admin.token")
 KEY_NAME = "fleet.key"
+TAKEN_UP = (
+    "Lanes that are online take it up within a minute; one without network goes on"
+    " with the staff it knows until it is back."
+)
 
 
 @fleet.command()
@@ -231,6 +240,86 @@ def new(
         "this line in fleet.toml:\n"
         f'release_keys = ["{made.public.hex()}"]'
     )
+
+
+@staff.command()
+def add(
+    number: Annotated[str, typer.Argument(help="1 to 8 digits, typed at the kiosk.")],
+    name: Annotated[str, typer.Option(help="As colleagues read it.")],
+    role: Annotated[
+        list[str],
+        typer.Option(
+            help="What they may do, once for each: approve (ages, checks), void (take"
+            " out, cancel), price (change prices), settle (payments that are unclear,"
+            " money back), close (the lane, the day, training), technician (devices,"
+            " network, updates)."
+        ),
+    ],
+    pin_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the PIN; without it you are asked, unseen."),
+    ] = None,
+    keep_pin: Annotated[
+        bool, typer.Option("--keep-pin", help="Change name or roles, not the PIN.")
+    ] = False,
+    office: OfficeUrl = HERE,
+    token_file: TokenFile = TOKEN_HERE,
+    json: AsJson = False,
+) -> None:
+    """Add one who helps, or change the one with this NUMBER (roles are set anew).
+
+    A PIN has 6 to 12 digits and no pattern. It is hashed at the back office and kept
+    nowhere; it is never given on the command line, where others could read it.
+    """
+    with _in_words():
+        admin = FleetOffice(office, token_file)
+        pin = "" if keep_pin else _pin(number, pin_file)
+        put = admin.put_staff(number, name, tuple(role), pin)
+    if json:
+        _json(put)
+    else:
+        typer.echo(f"{put.name} ({number}) may: {', '.join(put.roles)}. {TAKEN_UP}")
+
+
+@staff.command(name="list")
+def list_staff(
+    office: OfficeUrl = HERE, token_file: TokenFile = TOKEN_HERE, json: AsJson = False
+) -> None:
+    """Show who may help, and how far. PINs are kept nowhere and cannot be shown."""
+    with _in_words():
+        found = FleetOffice(office, token_file).staff()
+    if json:
+        _json(found)
+        return
+    table = _table("Number", "Name", "Roles")
+    for one in found:
+        table.add_row(one.attendant_id, one.name, ", ".join(one.roles))
+    _show(table, "Nobody helps yet: kiosk fleet staff add NUMBER")
+
+
+@staff.command()
+def remove(
+    number: Annotated[str, typer.Argument(help="Whose PIN is good no more.")],
+    office: OfficeUrl = HERE,
+    token_file: TokenFile = TOKEN_HERE,
+) -> None:
+    """Take one who helped away. Their PIN is good no more at lanes that hear of it."""
+    with _in_words():
+        gone = FleetOffice(office, token_file).remove_staff(number)
+    typer.echo(f"{gone.name} ({number}) helps no more. {TAKEN_UP}")
+
+
+def _pin(number: str, file: Path | None) -> str:
+    if file is None:
+        asked: str = typer.prompt(
+            f"PIN of {number}", hide_input=True, confirmation_prompt="Once more"
+        )
+        return asked.strip()
+    # Nothing but its PIN may be in it, so that no other secret is sent for one.
+    pin = _read(file).strip()
+    if not pin:
+        raise FleetError(f"{file} holds no PIN")
+    return pin
 
 
 def _read(path: Path) -> str:

@@ -17,6 +17,8 @@ from kiosk.backoffice.claims import Approved, ClaimSeen
 from kiosk.backoffice.fleet_api import Approve, AskLog, Refuse
 from kiosk.backoffice.log_fetch import LogFetch
 from kiosk.backoffice.machines import MachineSeen
+from kiosk.backoffice.staff import Colleague
+from kiosk.backoffice.staff_api import PutStaff, RemoveStaff
 from kiosk.sync.wire import Refusal, WireError, read
 
 TIMEOUT_SECONDS = (5.0, 30.0)
@@ -63,6 +65,21 @@ class FleetOffice:
     def lanes(self) -> list[MachineSeen]:
         """Return who runs what."""
         return self._ask("GET", "lanes", None, list[MachineSeen])
+
+    def staff(self) -> list[Colleague]:
+        """Return who may help at the lanes."""
+        return self._ask("GET", "staff", None, list[Colleague])
+
+    def put_staff(
+        self, number: str, name: str, roles: tuple[str, ...], pin: str
+    ) -> Colleague:
+        """Add one who helps, or change one; without a PIN the former one holds."""
+        asked = PutStaff(number, name, roles, pin)
+        return self._ask("POST", "staff", asked, Colleague)
+
+    def remove_staff(self, number: str) -> Colleague:
+        """Take one away."""
+        return self._ask("POST", "staff/remove", RemoveStaff(number), Colleague)
 
     def log_of(
         self,

@@ -120,7 +120,18 @@ def device_secret(path: Path) -> bytes:
     """
     if not path.exists():
         _write_secret(path, secrets.token_bytes(SECRET_BYTES))
-    secret = _read_secret(path)
+    return _whole(path, _read_secret(path))
+
+
+def shop_secret(path: Path) -> bytes:
+    """Return the secret that a back office hashes its staff's PINs with.
+
+    Made by the back office (`device_secret`); a lane's group may read its copy.
+    """
+    return _whole(path, _read_secret(path, 0o037))
+
+
+def _whole(path: Path, secret: bytes) -> bytes:
     if len(secret) != SECRET_BYTES:
         raise KeyFileError(
             f"{path} must hold {SECRET_BYTES} bytes, it holds {len(secret)}"
@@ -146,14 +157,15 @@ def _write_secret(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _read_secret(path: Path) -> bytes:
+def _read_secret(path: Path, closed: int = 0o077) -> bytes:
     try:
         mode = path.stat().st_mode
         content = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"cannot read {path}: {error.strerror}") from error
-    if mode & 0o077:
+    if mode & closed:
         raise KeyFileError(
-            f"{path} can be read by others (mode {mode & 0o777:o}): expected 600"
+            f"{path} can be read by others (mode {mode & 0o777:o}):"
+            f" expected {0o660 & ~closed:o}"
         )
     return content

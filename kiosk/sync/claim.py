@@ -60,12 +60,21 @@ class Approval(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What makes a kiosk a lane. The token is good for one lane, once."""
+    """What makes a kiosk a lane. The token is good for one lane, once.
+
+    `pin_secret`: the shop's, by which the lane checks its staff's PINs; none from an
+    older back office.
+    """
 
     lane_id: str
     settings: str
     office_key: bytes
     token: str
+    pin_secret: bytes = b""
+
+    def __repr__(self) -> str:
+        # Two secrets are in it, and a repr finds its way into logs.
+        return f"Grant({self.lane_id!r})"
 
 
 class OfficeKey(msgspec.Struct, frozen=True):

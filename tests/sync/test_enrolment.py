@@ -22,6 +22,7 @@ from bad_line import (
 )
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from enrolling import Fleet, lane_toml
+from msgspec.structs import replace
 
 from kiosk.enrolment.files import adopt, enrolled, former_lane, with_office
 from kiosk.enrolment.process import run
@@ -327,7 +328,7 @@ def test_a_lane_is_replaced_only_when_the_admin_says_so(fleet: Fleet, tmp_path: 
     new.close()
 
 
-@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
 def test_a_pulled_plug_leaves_a_lane_or_a_blank_kiosk(fleet: Fleet, cut: int):
     class PlugPulled(BaseException):
         pass
@@ -341,7 +342,7 @@ def test_a_pulled_plug_leaves_a_lane_or_a_blank_kiosk(fleet: Fleet, cut: int):
         replace_file(path, content, mode)
 
     fleet.kiosk().go_round()
-    grant = Grant("lane-9", lane_toml("lane-9"), b"k" * 32, "token")
+    grant = Grant("lane-9", lane_toml("lane-9"), b"k" * 32, "token", b"p" * 32)
     with pytest.raises(PlugPulled):
         adopt(grant, "http://office", fleet.places(), put)
 
@@ -420,8 +421,11 @@ def test_a_lane_that_names_no_office_has_the_one_it_was_enrolled_at(fleet: Fleet
     assert found.server_url == fleet.line.url
     assert found.server_key == str(places.config / "office.pub")
     assert found.enrol_token == token_of(fleet)
+    assert found.pins_secret == str(places.pins_secret)
     own = parse(lane_toml("lane-3") + '[sync]\nserver_url = "http://own"\n', "t")
-    assert with_office(own, places) == own
+    assert with_office(own, places).sync == replace(
+        own.sync, pins_secret=str(places.pins_secret)
+    )
     other = parse(lane_toml("lane-4"), "t")
     assert with_office(other, places) == other
     places.lane_toml.unlink()
