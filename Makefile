@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance fuzz image test-image image-same image-lock image-scores check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz image test-image image-same image-lock image-scores image-report check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -55,8 +55,10 @@ fuzz: setup ## Throw bytes at each codec, ten minutes each (FUZZ_SECONDS=60 for 
 	@set -e; for target in $(FUZZED); do PYTHONPATH=. .venv/bin/python tests/support/codec_fuzz.py $$target --seconds $(FUZZ_SECONDS); done
 
 VARIANT ?= development
+# What image needs counts as its time: Python's packages, the build's own tools.
+BEGUN := $(shell date +%s)
 image: setup var/image/tools/ready ## Build the appliance's disk image (as root; see image-build/README.md)
-	.venv/bin/python image-build/build.py image --variant $(VARIANT)
+	.venv/bin/python image-build/build.py image --variant $(VARIANT) --begun $(BEGUN)
 
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
@@ -67,6 +69,9 @@ test-image: image ## Boot the built disk in QEMU and drive it (as root, twenty m
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))
+
+image-report: setup ## Measure the built image and print its figures (as root; twenty-five minutes, QUICK=--quick for less)
+	PYTHONPATH=image-build:tests/support .venv/bin/python -m imagebuild.report $(QUICK)
 
 image-same: setup var/image/tools/ready ## Build a commit's root and kernel twice and compare the bytes
 	.venv/bin/python image-build/build.py same

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from imagebuild import (
     bundle,
     disk,
     dpkg,
+    figures,
     final,
     kernel,
     keys,
@@ -99,6 +102,12 @@ class Image:
         laid_out = partial(disk.disk, self.sources, self.signed, self.root)
         self.disk = Stage("disk", laid_out, [*parts, *code(disk)])
 
+    @property
+    def stages(self) -> list[Stage]:
+        """Every stage, in the order in which they are made."""
+        before = [REPOSITORY, BASE, LANE, ANSIBLE, BILL, self.final, self.root, TOOLS]
+        return [*before, self.uki, self.signed, self.bundle, self.disk]
+
     def verified(self) -> None:
         """Make what the image verifies: the root and the unsigned kernel."""
         root.need_tools()
@@ -135,11 +144,16 @@ class Image:
         images = [(self.root, "root.img"), (self.uki, "kernel.efi")]
         same.same(self.final, images, self.words)
 
-    def done(self) -> None:
-        """Make every stage that is not there yet, and say where the results are."""
+    def done(self, begun: float) -> None:
+        """Make every stage that is not there yet, and say where the results are.
+
+        Records how long that took since `begun` (seconds of the clock), and from what.
+        """
+        pool = len(packages.pooled())
         self.verified()
         for stage in (self.signed, self.bundle, self.disk):
             stage.done()
+        figures.built(self.stages, (pool, len(packages.pooled())), time.time() - begun)
         shutil.copy(BILL.folder / sbom.NAME, self.disk.folder)
         say(f"\nRelease {self.words.number}, {self.words.variant}:")
         for file in (*self.disk.folder.iterdir(), *self.bundle.folder.iterdir()):
@@ -160,6 +174,12 @@ def main() -> None:
     words.add_argument(
         "--release", default=this_release(), help="its number, such as 1.4.0"
     )
+    words.add_argument(
+        "--begun",
+        type=float,
+        default=time.time(),
+        help="when make began to prepare for it: seconds since 1970",
+    )
     asked = words.parse_args()
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -167,8 +187,8 @@ def main() -> None:
             packages.lock()
             return
         image = Image(asked.variant, asked.release)
-        tasks = {
-            "image": image.done,
+        tasks: dict[str, Callable[[], None]] = {
+            "image": partial(image.done, asked.begun),
             "root": image.verified,
             "same": image.twice,
             "bundle": image.next,

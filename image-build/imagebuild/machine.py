@@ -64,6 +64,8 @@ class Machine:
         self.serial = folder / "serial.log"
         self._secure, self._extra = secure, list(extra)
         self.more_words = more_words
+        # What else firmware tells (SMBIOS type 11): credentials for the guest's PID 1.
+        self.told: Sequence[str] = ()
         self._layer, self._variables = folder / "disk.qcow2", folder / "vars.fd"
         if not self._layer.exists():
             backing = f"backing_file={disk.resolve()},backing_fmt=raw"
@@ -91,7 +93,7 @@ class Machine:
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
                 *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
-                *("-uuid", _UUID, "-smbios", f"type=11,value={self._words}"),
+                *("-uuid", _UUID, "-smbios", self._strings),
                 *(secure if self._secure else []),
                 "-drive",
                 f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
@@ -134,10 +136,11 @@ class Machine:
         return time.monotonic() - self._begun
 
     @property
-    def _words(self) -> str:
+    def _strings(self) -> str:
         words = f"{WORDS} {self.more_words}".strip()
+        told = [f"io.systemd.stub.kernel-cmdline-extra={words}", *self.told]
         # QEMU splits its options at commas; two stand for one.
-        return f"io.systemd.stub.kernel-cmdline-extra={words}".replace(",", ",,")
+        return "type=11" + "".join(f",value={one.replace(',', ',,')}" for one in told)
 
     @property
     def _tpm_socket(self) -> Path:

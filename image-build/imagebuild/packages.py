@@ -152,6 +152,11 @@ def fetched(file: Path) -> list[list[str]]:
     return lines
 
 
+def pooled() -> list[Path]:
+    """Return the packages that were fetched, in this run or before."""
+    return [file for file in POOL.glob("*") if not file.suffix]
+
+
 def _fetch(base: str, line: list[str]) -> None:
     name, version, _, sha, _, place = line
     aside = POOL / f"{sha}.new"

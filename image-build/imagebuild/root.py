@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imagebuild import packages
-from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, remove, run
+from imagebuild.stage import CACHE, PROJECT, BuildError, Stage, need, remove, run
 
 ANSIBLE = PROJECT / "ansible"
 LANE_LOCK = PROJECT / "image-build" / "lock" / "lane.lock"
@@ -152,11 +152,4 @@ def need_tools() -> None:
     """Raise for whoever cannot make files of root, or has not what builds them."""
     if os.geteuid() != 0:
         raise BuildError("The image is made as root: sudo make image")
-    missing = [
-        package for program, package in _NEEDED.items() if not shutil.which(program)
-    ]
-    if missing:
-        raise BuildError(
-            "Programs are missing that build the image. Install them by\n"
-            f"  apt-get install --no-install-recommends {' '.join(missing)}"
-        )
+    need(_NEEDED, "build the image")

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -37,6 +37,8 @@ class Stage:
         self.name = name
         self._make = make
         self._inputs = list(inputs)
+        # How long it took, once this run has made it; None: it was there.
+        self.seconds: float | None = None
 
     @property
     def key(self) -> str:
@@ -72,7 +74,8 @@ class Stage:
         aside.mkdir(parents=True)
         self._make(aside)
         aside.rename(folder)
-        say(f"{self.name}: {time.monotonic() - begun:.0f} s")
+        self.seconds = time.monotonic() - begun
+        say(f"{self.name}: {self.seconds:.0f} s")
         if not keeps_others:
             self._forget_others()
         return folder
@@ -87,6 +90,16 @@ class Stage:
 def code(*modules: ModuleType) -> list[Path]:
     """Return the files of modules, as inputs of what they make."""
     return [Path(str(module.__file__)) for module in modules]
+
+
+def need(programs: Mapping[str, str], what: str) -> None:
+    """Raise for a machine that has not all programs (each with its Debian package)."""
+    missing = sorted({programs[name] for name in programs if not shutil.which(name)})
+    if missing:
+        raise BuildError(
+            f"Programs are missing that {what}. Install them by\n"
+            f"  apt-get install --no-install-recommends {' '.join(missing)}"
+        )
 
 
 def run(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from appliance_bundles import FRAMELESS, HANGS, publish, with_words
 from appliance_screen import START_BUTTON, has_lines, like
+from imagebuild import figures
 from imagebuild.stand import Stand
 
 BOOT_SECONDS = 420.0
@@ -24,9 +25,11 @@ GOODS = ("9520000000011", "9520000000028")
 def test_a_release_is_fetched_tried_and_kept(stand: Stand) -> None:
     stand.machine.start()
     stand.wait_until_shown("before", like("attract", START_BUTTON), BOOT_SECONDS)
+    published = stand.machine.seconds
     publish(Path(os.environ["STILLOPEN_NEXT"]), stand.releases)
     stand.machine.wait_for("Starting C:BOOT1:k.efi", INSTALL_SECONDS)
     stand.wait_until_shown("after", like("attract", START_BUTTON), BOOT_SECONDS)
+    figures.record("update", stand.machine.seconds - published, "s")
     stand.machine.wait_for(r"release \S+ is kept", TRIAL_SECONDS)
 
 
@@ -36,6 +39,7 @@ def test_a_kept_release_starts_again_after_a_pulled_plug(stand: Stand) -> None:
     stand.wait_until_shown("again", like("attract", START_BUTTON), BOOT_SECONDS)
     assert "Starting C:BOOT1:k.efi" in stand.machine.said
     assert "Starting C:BOOT0" not in stand.machine.said
+    figures.record("cut-idle", 1, "cuts")
 
 
 def test_a_release_that_hangs_in_its_first_start_is_left_without_a_hand(
@@ -45,7 +49,7 @@ def test_a_release_that_hangs_in_its_first_start_is_left_without_a_hand(
     begun = stand.machine.wait_for("Starting C:BOOT0:k.efi", INSTALL_SECONDS)
     stand.machine.wait_for("(?s)Starting C:BOOT0.*Starting C:BOOT1:k.efi", 400)
     stand.wait_until_shown("fallen-back", like("attract", START_BUTTON), BOOT_SECONDS)
-    print(f"fall-back: {stand.machine.seconds - begun:.0f} s")
+    figures.record("fall-back", stand.machine.seconds - begun, "s")
 
 
 def test_a_release_that_shows_no_frame_is_left_and_the_older_one_sells_on(
