@@ -6,6 +6,7 @@ same machine; nothing here writes a body down.
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -46,19 +47,25 @@ def staff_routes(
 ) -> list[HTTPRouteHandler]:
     """Return what answers under /api/v1/fleet/staff; `stranger` refuses who is none."""
 
-    @get("/api/v1/fleet/staff", sync_to_thread=True)
-    def everyone(request: Asked) -> Response[bytes]:
-        return stranger(request) or _as_json(staff.all())
+    # Litestar wraps `sync_to_thread` twice where a path has two methods, and then never
+    # waits for the first: these two go to a worker by themselves.
+    @get("/api/v1/fleet/staff")
+    async def everyone(request: Asked) -> Response[bytes]:
+        if (no := stranger(request)) is not None:
+            return no
+        return _as_json(await to_thread(staff.all))
 
-    # In a worker: a PIN's hash takes its time, and lanes are answered meanwhile.
-    @post("/api/v1/fleet/staff", sync_to_thread=True, status_code=200)
-    def put(request: Asked, body: RawBody) -> Response[bytes]:
+    # A PIN's hash takes its time, and lanes are answered meanwhile.
+    @post("/api/v1/fleet/staff", status_code=200)
+    async def put(request: Asked, body: RawBody) -> Response[bytes]:
         if (no := stranger(request)) is not None:
             return no
         try:
             asked = read(body, PutStaff)
             return _as_json(
-                staff.put(asked.attendant_id, asked.name, asked.roles, asked.pin)
+                await to_thread(
+                    staff.put, asked.attendant_id, asked.name, asked.roles, asked.pin
+                )
             )
         except (WireError, StaffError) as error:
             return refuse(Refusal(400, str(error)))

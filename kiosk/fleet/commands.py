@@ -250,8 +250,8 @@ def add(
         list[str],
         typer.Option(
             help="What they may do, once for each: approve (ages, checks), void (take"
-            " out, cancel), price (change prices), settle (payments that are unclear,"
-            " money back), close (the lane, the day, training), technician (devices,"
+            " out, cancel, money back), price (change prices), settle (payments whose"
+            " end nobody knows), close (the lane, training), technician (devices,"
             " network, updates)."
         ),
     ],
@@ -272,6 +272,8 @@ def add(
     nowhere; it is never given on the command line, where others could read it.
     """
     with _in_words():
+        if keep_pin and pin_file is not None:
+            raise FleetError("a new PIN or the former: give one of the two options")
         admin = FleetOffice(office, token_file)
         pin = "" if keep_pin else _pin(number, pin_file)
         put = admin.put_staff(number, name, tuple(role), pin)
