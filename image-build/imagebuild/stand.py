@@ -34,9 +34,15 @@ _KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
 
 
 class Stand:
-    """A machine, its shop's devices, and a hand that scans, taps and pulls plugs."""
+    """A machine, its shop's devices, and a hand that scans, taps and pulls plugs.
 
-    def __init__(self, disk: Path, folder: Path, **machine: Any) -> None:
+    With `is_shared`, somebody else can join its network: frames that he sends to
+    `segment`, one a datagram, go to all, and all frames go to `stranger`.
+    """
+
+    def __init__(
+        self, disk: Path, folder: Path, *, is_shared: bool = False, **machine: Any
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.receipts = folder / "receipts"
@@ -57,7 +63,7 @@ class Stand:
         )
         Thread(target=self._server.serve_forever, daemon=True).start()
         network = (
-            "user,id=net,restrict=on"
+            "user,id=shop,restrict=on"
             f",guestfwd={TERMINAL}-cmd:{_relay(read_port_file(terminal).port)}"
             f",guestfwd={RELEASES}-cmd:{_relay(self._server.server_port)}"
         )
@@ -68,10 +74,34 @@ class Stand:
             *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
             *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
             *("-device", "usb-serial,chardev=ups,serial=UPS00001"),
-            *("-netdev", network, "-device", "virtio-net-pci,netdev=net,id=card"),
+            *("-netdev", network),
+            *("-netdev", "hubport,id=hub-shop,hubid=0,netdev=shop"),
+            *("-netdev", "hubport,id=hub-card,hubid=0"),
+            *("-device", "virtio-net-pci,netdev=hub-card,id=card"),
+            *(self._street() if is_shared else ()),
             *("-device", "virtio-tablet-pci"),
         ]
         self.machine = Machine(disk, folder / "machine", extra=extra, **machine)
+
+    @property
+    def segment(self) -> Path:
+        """Where the shop's network takes a stranger's frames."""
+        return self.folder / "segment.sock"
+
+    @property
+    def stranger(self) -> Path:
+        """Where it gives him those of all others."""
+        return self.folder / "stranger.sock"
+
+    def _street(self) -> tuple[str, ...]:
+        ends = (
+            f"local.type=unix,local.path={self.segment}"
+            f",remote.type=unix,remote.path={self.stranger}"
+        )
+        return (
+            *("-netdev", f"dgram,id=street,{ends}"),
+            *("-netdev", "hubport,id=hub-street,hubid=0,netdev=street"),
+        )
 
     @property
     def _scan(self) -> Path:
