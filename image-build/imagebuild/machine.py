@@ -79,8 +79,11 @@ class Machine:
 
     # -- power -------------------------------------------------------------
 
-    def start(self) -> None:
-        """Give it power. What it said before stays in numbered logs."""
+    def start(self, *more: str) -> None:
+        """Give it power, with more options of QEMU's until its plug is pulled.
+
+        What it said before stays in numbered logs.
+        """
         if self.serial.exists():
             self._starts += 1
             self.serial.rename(self.folder / f"serial-{self._starts}.log")
@@ -110,6 +113,7 @@ class Machine:
                 *("-serial", f"file:{self.serial}"),
                 *("-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"),
                 *self._extra,
+                *more,
             ],
             stderr=(self.folder / "qemu.log").open("ab"),
         )
@@ -209,14 +213,14 @@ class Machine:
             return ""
         return _ESCAPES.sub("", self.serial.read_text(errors="replace"))
 
-    def wait_for(self, words: str, seconds: float, after: int = 0) -> float:
+    def wait_for(self, words: str, seconds: float, since: int = 0) -> float:
         """Wait until the serial line says it (a regular expression).
 
-        `after` so many characters of what was `said`. Returns the seconds since power
-        came. Raises `MachineError`.
+        Looks only at what follows the first `since` characters. Returns the seconds since
+        power came. Raises `MachineError`.
         """
         pattern = re.compile(words)
-        until(lambda: bool(pattern.search(self.said, after)), seconds, words)
+        until(lambda: bool(pattern.search(self.said, since)), seconds, words)
         return self.seconds
 
 

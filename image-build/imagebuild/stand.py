@@ -43,11 +43,19 @@ class Stand:
     """A machine, its shop, and a hand that scans, taps and pulls plugs.
 
     `goods` is the office's catalogue (CSV). In a folder where another stand was closed
-    it goes on where that one stopped.
+    it goes on where that one stopped. With `is_shared`, somebody else can join the shop's
+    network: frames that he sends to `segment`, one a datagram, go to all, and all frames
+    go to `stranger`.
     """
 
     def __init__(
-        self, disk: Path, folder: Path, goods: Path | None = None, **machine: Any
+        self,
+        disk: Path,
+        folder: Path,
+        goods: Path | None = None,
+        *,
+        is_shared: bool = False,
+        **machine: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -85,11 +93,35 @@ class Stand:
             *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
             *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
             *("-device", "usb-serial,chardev=ups,serial=UPS00001"),
-            *("-netdev", shop, "-device", "virtio-net-pci,netdev=shop,id=network"),
+            *("-netdev", shop),
+            *("-netdev", "hubport,id=hub-shop,hubid=0,netdev=shop"),
+            *("-netdev", "hubport,id=hub-card,hubid=0"),
+            *("-device", "virtio-net-pci,netdev=hub-card,id=network"),
             *("-netdev", cards, "-device", "virtio-net-pci,netdev=cards"),
+            *(self._street() if is_shared else ()),
             *("-device", "virtio-tablet-pci"),
         ]
         self.machine = Machine(disk, folder / "machine", extra=extra, **machine)
+
+    @property
+    def segment(self) -> Path:
+        """Where the shop's network takes a stranger's frames."""
+        return self.folder / "segment.sock"
+
+    @property
+    def stranger(self) -> Path:
+        """Where it gives him those of all others."""
+        return self.folder / "stranger.sock"
+
+    def _street(self) -> tuple[str, ...]:
+        ends = (
+            f"local.type=unix,local.path={self.segment}"
+            f",remote.type=unix,remote.path={self.stranger}"
+        )
+        return (
+            *("-netdev", f"dgram,id=street,{ends}"),
+            *("-netdev", "hubport,id=hub-street,hubid=0,netdev=street"),
+        )
 
     @property
     def _scan(self) -> Path:

@@ -110,7 +110,12 @@ def rules(listed: list[Device]) -> str:
 
 
 def _equal(interfaces: tuple[str, ...] | list[str]) -> str:
-    return "with-interface equals { " + " ".join(interfaces) + " }"
+    # USBGuard's `equals` compares the numbers, and looks for each of the rule's own in
+    # the device: where a kind stands twice, the device has room for another. In order,
+    # each is compared with its like.
+    repeats = len(set(interfaces)) < len(interfaces)
+    word = "equals-ordered" if repeats else "equals"
+    return f"with-interface {word} {{ " + " ".join(interfaces) + " }"
 
 
 if __name__ == "__main__":

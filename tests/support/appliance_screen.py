@@ -7,9 +7,18 @@ lines of a basket are counted. Reads no words.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
+
+from kiosk.machine import DEVELOPMENT
+from kiosk.ui.environment import Panel
+from kiosk.ui.gallery import views
+from kiosk.ui.layout import arrange
+from kiosk.ui.presenter import present
+from kiosk.ui.service_gallery import MACHINE
 
 SCREENSHOTS = Path(__file__).parents[2] / "image-build" / "screenshots"
 Box = tuple[int, int, int, int]
@@ -18,7 +27,9 @@ START_BUTTON: Box = (546, 234, 1000, 402)
 PAY_BUTTON: Box = (605, 577, 1000, 677)
 BATTERY_BANNER: Box = (0, 32, 1024, 64)
 PICTURE: Box = (380, 40, 640, 310)
-PAY = (800, 627)
+# As the tests' lane.toml has it.
+_PANEL = Panel(1024, 768, 15.0)
+_DEVELOPMENT = replace(MACHINE, release=replace(MACHINE.release, variant=DEVELOPMENT))
 # A frame that differs by more in the mean, of 255, shows something else.
 _LARGEST_DIFFERENCE = 6.0
 # A basket's lines: their prices' column, the first line's top, each line's height.
@@ -60,3 +71,21 @@ def lines(picture: Image.Image) -> int:
 def has_lines(count: int) -> Callable[[Image.Image], bool]:
     """Return what tells whether a picture's basket has that many lines."""
     return lambda picture: lines(picture) == count
+
+
+@cache
+def place(view: str, button: str, banners: int = 0) -> tuple[int, int]:
+    """Return where on the glass a View of the gallery has a button.
+
+    Every screen has the development variant's bar; `banners` says how many more are up.
+    """
+    for name, lane, local in views():
+        if name == view:
+            shown = present(lane, local, machine=_DEVELOPMENT)
+            bars = shown.banners[:1] * (1 + banners)
+            pieces = arrange(replace(shown, banners=bars), _PANEL)
+            for piece in pieces:
+                if piece.button is not None and piece.button.name == button:
+                    x, y, w, h = piece.place
+                    return x + w // 2, _PANEL.height_px - y - h // 2
+    raise LookupError(f"{view} has no button {button}")

@@ -1,7 +1,8 @@
 """USBGuard's rules: what a kiosk has is let in, and nothing that only looks like it.
 
 Read by a matcher of our own after usbguard-rules.conf(5): the attributes of a rule must
-all hold, `equals` compares whole sets with their repetitions, no rule means blocked.
+all hold, `equals` and `equals-ordered` are what USBGuard 1.1.3 does (RuleAttribute.hpp),
+no rule means blocked.
 Where USBGuard is installed its own parser reads the file too.
 """
 
@@ -11,7 +12,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,18 @@ class Plugged(msgspec.Struct, frozen=True):
     port: str = "1-1"
 
 
+def equals(rule: Sequence[str], device: Sequence[str]) -> bool:
+    # One-sided: the device's own need not all stand in the rule.
+    return len(rule) == len(device) and set(rule) <= set(device)
+
+
+def equals_ordered(rule: Sequence[str], device: Sequence[str]) -> bool:
+    return tuple(rule) == tuple(device)
+
+
+EQUAL = {"equals": equals, "equals-ordered": equals_ordered}
+
+
 def is_let_in(text: str, plugged: Plugged) -> bool:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return any(matches(line, plugged) for line in lines)
@@ -53,9 +66,9 @@ def matches(line: str, plugged: Plugged) -> bool:
                 held.append(serial == plugged.serial)
             case ["via-port", port, *words]:
                 held.append(port == plugged.port)
-            case ["with-interface", "equals", "{", *words]:
+            case ["with-interface", how, "{", *words]:
                 end = words.index("}")
-                held.append(Counter(words[:end]) == Counter(plugged.interfaces))
+                held.append(EQUAL[how](words[:end], plugged.interfaces))
                 words = words[end + 1 :]
             case _:
                 raise AssertionError(f"{words[0]} is not in the grammar")
@@ -105,6 +118,15 @@ class TestEveryListedDevice:
     @pytest.mark.parametrize("other", ["08:06:50", "02:06:00", "03:01:02"])
     def test_is_blocked_with_another_class(self, device, shipped, other):
         assert not is_let_in(shipped, Plugged(device.usb, (other,)))
+
+    @pytest.mark.parametrize("other", ["08:06:50", "02:06:00", "03:01:01"])
+    def test_is_blocked_with_another_in_the_place_of_a_repeated_one(
+        self, device, shipped, other
+    ):
+        kinds = list(dict.fromkeys(device.kinds()))
+        kinds += [other] * (len(device.kinds()) - len(kinds))
+        is_itself = kinds == device.kinds()
+        assert is_let_in(shipped, Plugged(device.usb, tuple(kinds))) == is_itself
 
     def test_is_blocked_with_one_interface_less(self, device, shipped):
         fewer = tuple(device.kinds()[1:])
