@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,9 @@ def test_a_release_on_trial_is_the_boot_loaders(disk: Disk, ustate: int) -> None
     ],
     ids=str,
 )
-def test_without_a_good_other_nothing_is_touched(disk: Disk, other: dict) -> None:
+def test_without_a_good_other_nothing_is_touched(
+    disk: Disk, other: dict[str, Any]
+) -> None:
     disk.boot(0, 4, root_hash=OWN).boot(1, **other)
     assert disk.fall_back() == "alone"
     assert disk.written == ""
@@ -172,7 +175,7 @@ def test_where_it_is_not_certain_which_was_started_nothing_is_touched(
     ids=str,
 )
 def test_of_environments_that_make_no_sense_none_is_touched(
-    disk: Disk, own: dict, other: dict
+    disk: Disk, own: dict[str, Any], other: dict[str, Any]
 ) -> None:
     disk.boot(0, root_hash=OWN, **own).boot(1, **other)
     before = disk.environment(0)
