@@ -76,6 +76,7 @@ UPDATE_REASONS: dict[str, str] = {
     "not_healthy": N("The new release did not pass its check."),
     "never_finished": N("The new release hung, or the power went."),
     "failed_starts": N("The release did not start three times in a row."),
+    "root_unreadable": N("The release could not be read: the disk may be failing."),
 }
 # Seen one after the other with "More": so many fit on the lowest panel.
 DEVICES_SHOWN = 8

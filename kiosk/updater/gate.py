@@ -62,7 +62,7 @@ class Gate:
         """Keep the release that runs, or restart so that the boot loader falls back."""
         boot, slot = self._machine.boot_state(), self._machine.running_slot()
         before = self._store.load()
-        state = settle(before, boot, slot)
+        state = settle(before, boot, slot, self._machine.running())
         if state != before:
             self._save(state)
         if boot is not None and boot.ustate is Ustate.TESTING:
@@ -82,10 +82,7 @@ class Gate:
                 if self._machine.confirm():
                     log.info("release %s is kept", state.release)
                     self._attempts.clear()
-                    kept = settle(
-                        state, self._machine.boot_state(), self._machine.running_slot()
-                    )
-                    self._save(kept)
+                    self._save(self._stands(state))
                     return
                 problems = ["the boot loader did not take the confirmation"]
             if self._machine.uptime() >= DEADLINE_SECONDS:
@@ -155,6 +152,7 @@ class Gate:
         if boot is None or slot is None or other is None or not other.is_good:
             log.error("there is no other release to start")
             return
+        before = self._store.load()
         state = State(
             phase=Phase.REBOOTING,
             release=f"of slot {slot.other.value}",
@@ -163,7 +161,9 @@ class Gate:
             to_slot=slot.other,
             is_rescue=True,
             reason=Reason.FAILED_STARTS,
-            failed=self._store.load().failed,
+            failed=before.failed,
+            home=before.home,
+            home_release=before.home_release,
         )
         try:
             self._save(state)
@@ -173,6 +173,11 @@ class Gate:
         if self._machine.start_next(other.index, boot.latest.revision + 1):
             self._attempts.clear()
             self._machine.restart()
+
+    def _stands(self, state: State) -> State:
+        machine = self._machine
+        boot, slot = machine.boot_state(), machine.running_slot()
+        return settle(state, boot, slot, machine.running())
 
     def _save(self, state: State) -> None:
         machine = self._machine

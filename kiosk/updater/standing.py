@@ -17,9 +17,49 @@ from kiosk.updater.words import Reason
 _TRIES_WITHOUT_VERDICT = 2
 
 
-def settle(state: State, boot: BootState | None, slot: Slot | None) -> State:
+def settle(
+    state: State, boot: BootState | None, slot: Slot | None, running: Running
+) -> State:
     """Return the state as the boot loader and the running slot prove it to be."""
-    if state.phase.is_over or boot is None or slot is None:
+    if boot is None or slot is None:
+        return state
+    if _was_left_for_rot(state, boot, slot):
+        return _left_for_rot(state, slot, running)
+    state = _brought_up_to_date(state, boot, slot)
+    if boot.latest.slot is slot and boot.is_good(slot):
+        state = replace(state, home=slot, home_release=running.release)
+    return state
+
+
+def _was_left_for_rot(state: State, boot: BootState, slot: Slot) -> bool:
+    """Did the initial file system leave a release that was kept?
+
+    The boot loader gives up only what is on trial, which is never the slot at home.
+    """
+    left = boot.of(slot.other)
+    is_given_up = (
+        left is not None and left.ustate is Ustate.FAILED and not left.revision
+    )
+    return is_given_up and state.home is slot.other and boot.is_good(slot)
+
+
+def _left_for_rot(state: State, slot: Slot, running: Running) -> State:
+    return State(
+        phase=Phase.FALLEN_BACK,
+        release=state.home_release,
+        from_release=running.release,
+        from_slot=slot,
+        to_slot=slot.other,
+        reason=Reason.ROOT_UNREADABLE,
+        # No failure of the release: whoever brings it again has it written anew.
+        failed=state.failed,
+        home=slot,
+        home_release=running.release,
+    )
+
+
+def _brought_up_to_date(state: State, boot: BootState, slot: Slot) -> State:
+    if state.phase.is_over:
         return state
     if slot is state.to_slot:
         return _on_the_new(state, boot)

@@ -50,6 +50,7 @@ class State(msgspec.Struct, frozen=True):
 
     `baseline` are the devices that were ready before the restart. `is_rescue`: no
     bundle was written, but a release that no longer starts gives way to the other.
+    `home` is the slot that was last seen to run as the newest good one.
     """
 
     phase: Phase = Phase.IDLE
@@ -69,6 +70,8 @@ class State(msgspec.Struct, frozen=True):
     written_ms: int = 0
     at_ms: int = 0
     failed: dict[str, Failed] = {}
+    home: Slot | None = None
+    home_release: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -72,7 +72,7 @@ class Updater:
         self._boot = self._machine.boot_state()
         self._slot = self._machine.running_slot()
         before = self._store.load()
-        state = settle(before, self._boot, self._slot)
+        state = settle(before, self._boot, self._slot, self._machine.running())
         if state != before:
             self._save(state)
         else:
@@ -90,6 +90,8 @@ class Updater:
             from_release=running.release,
             inbox_name=path.name,
             failed=last.failed,
+            home=last.home,
+            home_release=last.home_release,
         )
         if boot is None:
             return refused(new, Reason.NO_BOOT_LOADER)

@@ -29,6 +29,7 @@ class Reason(Enum):
     NOT_HEALTHY = "not_healthy"
     NEVER_FINISHED = "never_finished"
     FAILED_STARTS = "failed_starts"
+    ROOT_UNREADABLE = "root_unreadable"
 
     @property
     def words(self) -> str:
@@ -66,6 +67,9 @@ _WORDS = {
     Reason.NEVER_FINISHED: "The new release was stopped before its check was over: it"
     " hung, or the power went.",
     Reason.FAILED_STARTS: "The release did not start three times in a row.",
+    Reason.ROOT_UNREADABLE: "The root of the release before could not be read. The next"
+    " update writes it anew; if this happens again, the disk is failing: ask a"
+    " technician.",
 }
 
 # What SWUpdate 2024.12 to 2026.05 logs, most telling first: a bad signature is the

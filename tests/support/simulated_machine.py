@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from kiosk.sync.questions import LaneStatus, LeaseAnswer
 from kiosk.updater.bootloader import BootState, Environment, Slot, Ustate
@@ -23,6 +24,10 @@ _HEADER = 110
 
 class PowerCut(BaseException):
     """The plug was pulled, or the process was killed."""
+
+
+class NothingStarts(BaseException):
+    """No slot's root can be read: the machine says so on its screen, and waits."""
 
 
 class WentDown(BaseException):
@@ -39,6 +44,7 @@ class Release(msgspec.Struct, frozen=True):
     journal: str = "good"
     failed_units: tuple[str, ...] = ()
     mounts_data: bool = True
+    is_rotten: bool = False
 
 
 class _Environment:
@@ -98,7 +104,9 @@ class SimulatedMachine:
             self.up, self.lease = 30.0, ""
             self.clock_ms += 30_000
             self._load()
-            if not self.release.hangs:
+            if self.release.is_rotten:
+                self._leave_for_rot()
+            elif not self.release.hangs:
                 return
         raise AssertionError("the machine starts for ever")
 
@@ -114,6 +122,23 @@ class SimulatedMachine:
             latest.ustate = Ustate.TESTING
         self.slot = started.slot
         assert self.slots[self.slot] is not None, "a slot without a whole release"
+
+    def rot(self, slot: Slot) -> None:
+        """Let verity refuse what a slot holds, until something is written there."""
+        found = self.slots[slot]
+        assert found is not None
+        self.slots[slot] = replace(found, is_rotten=True)
+
+    def _leave_for_rot(self) -> None:
+        """Do as `ansible/roles/base/files/initramfs-fall-back`; it has its own tests."""
+        started = [e for e in self.environments if e.revision and not e.in_progress]
+        latest, *others = sorted(started, key=lambda e: -e.revision)
+        if latest.ustate is Ustate.TESTING:
+            # The boot loader leaves it at the next start.
+            return
+        if not others or others[0].ustate is not Ustate.OK:
+            raise NothingStarts
+        latest.revision, latest.ustate = 0, Ustate.FAILED
 
     # -- what runs -----------------------------------------------------------
 
