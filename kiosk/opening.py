@@ -9,7 +9,7 @@ import fcntl
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import apsw
 import msgspec
 
 from kiosk.clock import SystemClock
+from kiosk.domain.catalog import Item
 from kiosk.records.catalog_csv import RowProblem, read_csv
 from kiosk.records.catalog_db import Catalog, CatalogError, build
 from kiosk.records.disk import Ballast, is_nearly_full
@@ -171,11 +172,15 @@ def cannot_go_on(error: BaseException | None) -> str:
 def open_catalog(settings: Settings) -> Catalog:
     """Open the catalogue, built from the settings' CSV where there is none yet.
 
-    Raises `ConfigError` for the CSV and `CannotOpen` for a file that is damaged.
+    A lane with a back office begins with an empty one, of version 0: sync brings the
+    goods within seconds of its first words. Raises `ConfigError` for the CSV and `CannotOpen` for a file that is damaged.
     """
     path = settings.state / "catalog.db"
     if settings.catalog and not path.exists():
         _build(path, settings)
+    if settings.sync.server_url and not path.exists():
+        log.warning("no goods yet: the back office is to send them")
+        _put(path, (), version=0)
     if not path.exists():
         raise ConfigError(
             f"{path}: there is no catalogue yet; name a CSV file with `catalog = ...`"
@@ -208,8 +213,12 @@ def _build(path: Path, settings: Settings) -> None:
         log.warning("%s row %d: %s", source, problem.row, problem.message)
     if not items:
         raise ConfigError(f"catalog: {source} has no item that can be sold")
+    _put(path, items, version=1)
+
+
+def _put(path: Path, items: Iterable[Item], version: int) -> None:
     try:
-        build(path, items, (), version=1, made_ms=SystemClock().now_ms())
+        build(path, items, (), version=version, made_ms=SystemClock().now_ms())
     except OSError as error:
         raise CannotOpen(f"{path}: {error.strerror or error}") from error
 
