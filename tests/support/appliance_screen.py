@@ -26,6 +26,9 @@ Box = tuple[int, int, int, int]
 START_BUTTON: Box = (546, 234, 1000, 402)
 PAY_BUTTON: Box = (605, 577, 1000, 677)
 BATTERY_BANNER: Box = (0, 32, 1024, 64)
+RECEIPT_BUTTONS: Box = (24, 530, 1000, 676)
+OFFLINE_BANNER: Box = (0, 32, 1024, 64)
+TABS: Box = (20, 70, 1004, 150)
 PICTURE: Box = (380, 40, 640, 310)
 # As the tests' lane.toml has it.
 _PANEL = Panel(1024, 768, 15.0)
@@ -71,6 +74,23 @@ def lines(picture: Image.Image) -> int:
 def has_lines(count: int) -> Callable[[Image.Image], bool]:
     """Return what tells whether a picture's basket has that many lines."""
     return lambda picture: lines(picture) == count
+
+
+def is_bright(picture: Image.Image) -> bool:
+    """Tell whether a lane draws: its glass is bright, a starting machine's is not."""
+    return ImageStat.Stat(picture.convert("L")).mean[0] > 128
+
+
+def answered(before: Image.Image) -> Callable[[Image.Image], bool]:
+    """Return what tells whether the glass shows something else, twice in a row."""
+    seen = [0]
+
+    def is_other(picture: Image.Image) -> bool:
+        apart = ImageChops.difference(picture, before).getbbox()
+        seen[0] = seen[0] + 1 if apart else 0
+        return seen[0] > 1
+
+    return is_other
 
 
 @cache

@@ -12,6 +12,16 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from appliance_hand import (
+    ANSWER_SECONDS,
+    PAYMENT_SECONDS,
+    PIN,
+    TECHNICIAN,
+    press,
+    show_card,
+    sign_on,
+)
+from appliance_screen import START_BUTTON, TABS, is_bright, like
 from imagebuild.machine import until
 from imagebuild.stand import Stand
 
@@ -20,20 +30,55 @@ GOODS = HERE / "goods.csv"
 LANE_TOML = HERE / "lane.toml"
 BOOT_SECONDS = 420.0
 LANE = "lane-1"
-TECHNICIAN, PIN = "7", "480917"
 
 
 def commission(stand: Stand) -> None:
     """Start a blank machine and make it a lane that sells. It is off again afterwards."""
     stand.machine.start()
     enrol(stand)
+    try_terminal(stand)
     stand.machine.kill()
 
 
 def enrol(stand: Stand) -> None:
-    """Approve the machine by the code on its screen, and give it staff."""
+    """Give the shop a technician, and approve the machine by the code on its screen."""
+    pin = stand.folder / "pin"
+    pin.write_text(PIN)
+    roles = [
+        word for role in ("technician", "settle", "close") for word in ("--role", role)
+    ]
+    fleet(
+        stand,
+        "staff",
+        "add",
+        TECHNICIAN,
+        "--name",
+        "Ada",
+        *roles,
+        "--pin-file",
+        str(pin),
+    )
     code = _code(stand, BOOT_SECONDS)
+    stand.wait_until_shown("enrol", is_bright, BOOT_SECONDS)
     fleet(stand, "approve", code, "--lane", LANE, "--settings", str(LANE_TOML))
+    stand.wait_until_shown("welcome", like("attract", START_BUTTON), BOOT_SECONDS)
+    until(lambda: _entries(stand, "RosterChanged") > 0, 120, "a lane with staff")
+
+
+def try_terminal(stand: Stand) -> None:
+    """Let the card terminal prove itself at the service screen, as a technician does."""
+    sign_on(stand)
+    press(stand, "attendant_rest", "service")
+    stand.wait_until_shown("service", like("service", TABS), ANSWER_SECONDS)
+    press(stand, "service_system", "tab_work")
+    press(stand, "service_work", "try_terminal")
+    press(stand, "service_sure_try_terminal", "yes")
+    show_card(stand)
+    stand.wait_until_shown("tried", like("terminal-tried", TABS), PAYMENT_SECONDS)
+    press(stand, "service_done_try_terminal", "ok")
+    press(stand, "service_work", "leave")
+    press(stand, "attendant_rest", "leave")
+    stand.wait_until_shown("ready", like("attract", START_BUTTON), ANSWER_SECONDS)
 
 
 def fleet(stand: Stand, *words: str) -> str:
@@ -62,3 +107,10 @@ def _code(stand: Stand, seconds: float) -> str:
 
     until(lambda: bool(codes()), seconds, "a kiosk that asks to be a lane")
     return codes()[0]
+
+
+def _entries(stand: Stand, kind: str) -> int:
+    with closing(sqlite3.connect(stand.folder / "office/office.db")) as book:
+        found = book.execute("select count(*) from entry where kind = ?", (kind,))
+        (count,) = found.fetchone()
+    return int(count)
