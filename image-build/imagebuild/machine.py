@@ -90,6 +90,7 @@ class Machine:
 
         What it said before stays in numbered logs.
         """
+        drive = self._drive()
         if self.serial.exists():
             self._starts += 1
             self.serial.rename(self.folder / f"serial-{self._starts}.log")
@@ -108,7 +109,7 @@ class Machine:
                 f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
                 "-drive",
                 f"if=pflash,format=raw,unit=1,file={self._variables}",
-                *("-drive", self._drive()),
+                *("-drive", drive),
                 *("-device", _SCREEN),
                 *("-device", "qemu-xhci,p2=8,p3=8", "-device", "usb-kbd"),
                 *("-device", "i6300esb", "-action", "watchdog=reset"),
