@@ -17,6 +17,7 @@ import random
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 _MAGIC = 0x6A736677736872
@@ -68,7 +69,9 @@ class BlockLog:
     The last boundary is its end: what was written there was written, flushed or not.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, whole: int = 512) -> None:
+        """Read a log. `whole`: bytes that a disk writes all or not at all, aligned."""
+        self._whole = whole
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 raise LogError(f"{path} is empty: nothing was logged")
@@ -146,6 +149,7 @@ class BlockLog:
         kept = []
         for write in issued:
             every = range(write.length // self.sector)
+            units = self._units(write)
             is_sure = write.flags & FUA and write is not issued[-1]
             fate = 0.0 if is_sure else chance.random()
             if fate < 0.45:
@@ -153,10 +157,19 @@ class BlockLog:
             elif fate < 0.80:
                 pass
             elif fate < 0.90 or write.is_discard:
-                kept.append((write, [*every[: chance.randint(0, len(every))]]))
+                some = units[: chance.randint(0, len(units))]
+                kept.append((write, [one for unit in some for one in unit]))
             else:
-                kept.append((write, [one for one in every if chance.random() < 0.5]))
+                some = [unit for unit in units if chance.random() < 0.5]
+                kept.append((write, [one for unit in some for one in unit]))
         return [(write, sectors) for write, sectors in kept if sectors]
+
+    def _units(self, write: Write) -> list[range]:
+        """Divide a write into what a disk writes all or not at all."""
+        size = max(1, self._whole // self.sector)
+        begin, count = write.begin // self.sector, write.length // self.sector
+        edges = [0, *(n for n in range(1, count) if not (begin + n) % size), count]
+        return [range(first, end) for first, end in pairwise(edges)]
 
 
 class Disk:

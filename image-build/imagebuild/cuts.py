@@ -82,6 +82,12 @@ def cuts(
     ] = None,
     count: Annotated[int, typer.Option("--cuts", min=2, help="How many cuts.")] = 1000,
     seed: Annotated[int, typer.Option(help="Another seed, other cuts.")] = 1,
+    atomic: Annotated[
+        int,
+        typer.Option(
+            min=512, help="Bytes that the disk writes all or not at all, aligned."
+        ),
+    ] = 4096,
     result: Annotated[
         Path | None, typer.Option(help="Where the findings go, as JSON.")
     ] = None,
@@ -105,6 +111,10 @@ def cuts(
     - the lane's journal must verify, hold every entry that was on disk before, go the
     way it goes to the log's end, and hold every sale that --marks saw complete.
 
+    A write is torn between blocks of --atomic bytes: 4096, what flash and disks of today
+    write at once. With 512, as old disks do, ext4 itself gives up where a commit
+    or its superblock is torn.
+
     Ends with 1 when a promise was broken, and names the cuts; with 2 when the log or
     the disk cannot be read. Needs e2fsprogs, cryptsetup, mtools and fdisk, no root.
     """
@@ -121,7 +131,7 @@ def cuts(
     if missing:
         _stop(f"Install first: apt-get install {' '.join(missing)}")
     try:
-        whole = BlockLog(log)
+        whole = BlockLog(log, atomic)
         seen = read_marks(marks) if marks else []
         tried = planned(whole.last, count, seed)
         wanted = None

@@ -93,6 +93,17 @@ def test_a_cut_differs_only_by_sectors_of_later_writes_and_is_put_back(made):
     assert torn
 
 
+def test_a_disk_that_writes_four_kib_at_once_tears_only_between_them(tmp_path):
+    log = BlockLog(write_log(tmp_path / "log", [written(3 * SECTOR, B * 30)]), 4096)
+    seen = {tuple(sectors) for s in range(1, 300) for _, sectors in log.kept(Cut(0, s))}
+    # Sectors 3 to 32 of the disk: its blocks begin at 8, 16, 24 and 32.
+    for sectors in seen:
+        for edge in range(1, 30):
+            if (edge in sectors) != (edge - 1 in sectors):
+                assert (edge + 3) % 8 == 0
+    assert len(seen) > 10
+
+
 def test_the_same_cut_is_the_same_again(made):
     log, _ = made(*[written(at * SECTOR, B) for at in range(40)], FLUSHED)
     kept = [[w.begin for w, _ in log.kept(Cut(0, seed))] for seed in (7, 7, 8)]
