@@ -44,6 +44,10 @@ class MachineError(Exception):
 class Machine:
     """One machine in a folder: its disk's layer, TPM, serial log and pictures.
 
+    With `log`, each write and each flush of one run is logged there (QEMU's
+    blklogwrites), and the guest is told of a disk that keeps writes back, so that it
+    flushes; without, it is told that every write is on disk at once.
+
     `variables` are the firmware's at first; with `secure`, firmware checks signatures by
     the keys that they hold. The disk is the shipped one: `WORDS`, which let it tell what
     it does, reach its kernel by the firmware's own strings (SMBIOS type 11; systemd-stub(7)).
@@ -58,6 +62,7 @@ class Machine:
         secure: bool = False,
         extra: Sequence[str] = (),
         more_words: str = "",
+        log: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -66,6 +71,7 @@ class Machine:
         self.more_words = more_words
         # What else firmware tells (SMBIOS type 11): credentials for the guest's PID 1.
         self.told: Sequence[str] = ()
+        self.log = log
         self._layer, self._variables = folder / "disk.qcow2", folder / "vars.fd"
         if not self._layer.exists():
             backing = f"backing_file={disk.resolve()},backing_fmt=raw"
@@ -84,6 +90,7 @@ class Machine:
 
         What it said before stays in numbered logs.
         """
+        drive = self._drive()
         if self.serial.exists():
             self._starts += 1
             self.serial.rename(self.folder / f"serial-{self._starts}.log")
@@ -102,8 +109,7 @@ class Machine:
                 f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
                 "-drive",
                 f"if=pflash,format=raw,unit=1,file={self._variables}",
-                "-drive",
-                f"if=virtio,format=qcow2,file={self._layer},cache=writethrough",
+                *("-drive", drive),
                 *("-device", _SCREEN),
                 *("-device", "qemu-xhci,p2=8,p3=8", "-device", "usb-kbd"),
                 *("-device", "i6300esb", "-action", "watchdog=reset"),
@@ -118,6 +124,13 @@ class Machine:
             stderr=(self.folder / "qemu.log").open("ab"),
         )
         self._qmp = self._greeted()
+
+    def flatten(self, target: Path) -> None:
+        """Write its disk as it is now to a raw file: what a log goes on from."""
+        if self.is_running:
+            raise MachineError("its disk is copied while it has no power")
+        convert = ["qemu-img", "convert", "-f", "qcow2", "-O", "raw"]
+        run([*convert, str(self._layer), str(target)])
 
     def kill(self) -> None:
         """Pull the plug."""
@@ -138,6 +151,22 @@ class Machine:
     def seconds(self) -> float:
         """For how long it has had power."""
         return time.monotonic() - self._begun
+
+    def _drive(self) -> str:
+        if self.log is None:
+            return f"if=virtio,format=qcow2,file={self._layer},cache=writethrough"
+        if self.log.exists() and self.log.stat().st_size:
+            # What the last run wrote after its last flush is in no log.
+            raise MachineError(f"{self.log} is of another run: flatten, log anew")
+        self.log.touch()
+        # The host's own flushes are for a host that loses its power.
+        return (
+            "if=virtio,cache=writeback,driver=blklogwrites,log-sector-size=512"
+            ",log-super-update-interval=1"
+            f",file.driver=qcow2,file.file.driver=file,file.file.filename={self._layer}"
+            ",file.file.cache.no-flush=on"
+            f",log.driver=file,log.filename={self.log},log.cache.no-flush=on"
+        )
 
     @property
     def _strings(self) -> str:

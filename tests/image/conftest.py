@@ -23,6 +23,8 @@ _NEEDED = {
     "swtpm": "swtpm",
     "mcopy": "mtools",
     "cryptsetup": "cryptsetup-bin",
+    "debugfs": "e2fsprogs",
+    "sfdisk": "fdisk",
 }
 
 
