@@ -19,7 +19,9 @@ from kiosk.domain.policy import Rules
 from kiosk.domain.state import Closed, Lane
 from kiosk.enrolment.files import Places, what_is_shown
 from kiosk.fleet_settings import load
+from kiosk.machine import Machine
 from kiosk.notify import Notifier
+from kiosk.readings import Sources, release
 from kiosk.settings import Settings
 from kiosk.ui.environment import Panel
 
@@ -86,6 +88,7 @@ class EnrolScreen:
             post=self.post,
             catalog=NoShelf(),
             production=settings.production,
+            machine=Machine(release=release(Sources())),
             on_drawn=self._notifier.drawn,
             on_second=self.second,
         )

@@ -28,8 +28,12 @@ PAY_BUTTON: Box = (605, 577, 1000, 677)
 BATTERY_BANNER: Box = (0, 32, 1024, 64)
 RECEIPT_BUTTONS: Box = (24, 530, 1000, 676)
 OFFLINE_BANNER: Box = (0, 32, 1024, 64)
+# The check mark of a terminal that was tried.
+TRIED: Box = (400, 150, 620, 350)
 TABS: Box = (20, 70, 1004, 150)
 PICTURE: Box = (380, 40, 640, 310)
+# Where a technician at an idle lane finds Service.
+SERVICE = (858, 454)
 # As the tests' lane.toml has it.
 _PANEL = Panel(1024, 768, 15.0)
 _DEVELOPMENT = replace(MACHINE, release=replace(MACHINE.release, variant=DEVELOPMENT))
