@@ -72,8 +72,11 @@ class Stand:
         self._scanner: socket.socket | None = None
         self.releases = folder / "releases"
         self.releases.mkdir(exist_ok=True)
+        # What its poller fetched, in order.
+        self.fetched: list[str] = []
         self._server = ThreadingHTTPServer(
-            ("127.0.0.1", 0), partial(_Quiet, directory=str(self.releases))
+            ("127.0.0.1", 0),
+            partial(_Releases, fetched=self.fetched, directory=str(self.releases)),
         )
         Thread(target=self._server.serve_forever, daemon=True).start()
         self.office = Serving(OfficeSettings(folder / "office", catalog_csv=goods))
@@ -207,11 +210,15 @@ def copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=passing)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    """A static web server that says nothing of each request."""
+class _Releases(SimpleHTTPRequestHandler):
+    """A static web server that notes what it is asked for."""
+
+    def __init__(self, *given: Any, fetched: list[str], directory: str) -> None:
+        self._fetched = fetched
+        super().__init__(*given, directory=directory)
 
     def log_message(self, *_: object) -> None:
-        pass
+        self._fetched.append(self.path)
 
 
 def _relay(port: int) -> str:

@@ -44,7 +44,8 @@ def disk() -> Path:
 
 
 def _folder(request: pytest.FixtureRequest) -> Path:
-    folder: Path = OUT / request.module.__name__.rpartition("test_")[2]
+    module = request.module.__name__.rpartition("test_")[2]
+    folder: Path = OUT / f"{module}-{request.fixturename}"
     shutil.rmtree(folder, ignore_errors=True)
     return folder
 

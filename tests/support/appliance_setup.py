@@ -60,7 +60,7 @@ def enrol(stand: Stand) -> None:
         "--pin-file",
         str(pin),
     )
-    code = _code(stand, BOOT_SECONDS)
+    code = claim_code(stand, BOOT_SECONDS)
     stand.wait_until_shown("enrol", is_bright, BOOT_SECONDS)
     fleet(stand, "approve", code, "--lane", LANE, "--settings", str(LANE_TOML))
     stand.wait_until_shown("welcome", like("attract", START_BUTTON), BOOT_SECONDS)
@@ -98,7 +98,7 @@ def fleet(stand: Stand, *words: str) -> str:
     return done.stdout
 
 
-def _code(stand: Stand, seconds: float) -> str:
+def claim_code(stand: Stand, seconds: float) -> str:
     """Return the claim code. The office works it out from the same keys as the kiosk."""
 
     def codes() -> list[str]:
