@@ -9,7 +9,14 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from appliance_screen import RECEIPT_BUTTONS, answered, has_lines, like, place
+from appliance_screen import (
+    RECEIPT_BUTTONS,
+    STAFF_MENU,
+    answered,
+    has_lines,
+    like,
+    place,
+)
 from imagebuild.machine import until
 from imagebuild.stand import Stand
 
@@ -35,7 +42,9 @@ def sign_on(stand: Stand) -> None:
     press(stand, "pin_number", "enter")
     for digit in PIN:
         stand.tap(*place("pin", f"key_{digit}"))
-    press(stand, "pin", "enter")
+    stand.tap(*place("pin", "enter"))
+    # A PIN is slow to check by intent, and slower emulated.
+    stand.wait_until_shown("staff", like("staff", STAFF_MENU), ANSWER_SECONDS)
 
 
 def sell(stand: Stand, *codes: str, banners: int = 0) -> None:

@@ -32,6 +32,7 @@ OFFLINE_BANNER: Box = (0, 32, 1024, 64)
 TRIED: Box = (400, 150, 620, 350)
 TABS: Box = (20, 70, 1004, 150)
 PICTURE: Box = (380, 40, 640, 310)
+STAFF_MENU: Box = (440, 290, 1004, 520)
 # Where a technician at an idle lane finds Service.
 SERVICE = (858, 454)
 # As the tests' lane.toml has it.
