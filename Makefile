@@ -62,7 +62,7 @@ image: setup var/image/tools/ready ## Build the appliance's disk image (as root;
 
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
-test-image: image ## Boot the built disk in QEMU and drive it (as root, twenty minutes)
+test-image: image ## Boot the built disk in QEMU and drive it (as root, about two hours)
 	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
 	STILLOPEN_IMAGE="$$(ls $(CURDIR)/var/image/disk-*/disk.img)" STILLOPEN_NEXT="$$(ls $(CURDIR)/var/image/next/*.swu)" \
 		.venv/bin/python -m pytest tests/image -x -v

@@ -51,7 +51,16 @@ LANE = Stage(
     ],
 )
 ANSIBLE = Stage(
-    "ansible", partial(root.ansible, BASE, LANE), [BASE, LANE, root.ANSIBLE]
+    "ansible",
+    partial(root.ansible, BASE, LANE),
+    [
+        *(BASE, LANE),
+        # What makes a root, and not what is said about it.
+        *(
+            root.ANSIBLE / name
+            for name in ("ansible.cfg", "image.yml", "group_vars", "roles")
+        ),
+    ],
 )
 BILL = Stage(
     "sbom",

@@ -79,7 +79,7 @@ def test_in_a_download(stand: Stand) -> None:
 
 
 def test_in_an_install(stand: Stand) -> None:
-    stand.machine.wait_for("is written to slot B", INSTALL_SECONDS)
+    stand.machine.wait_for("is written to slot b", INSTALL_SECONDS)
     stand.machine.kill()
     stand.machine.start()
     stand.machine.wait_for("Starting C:BOOT0:k.efi", BOOT_SECONDS)

@@ -6,9 +6,10 @@ where they lie. Never writes to the machine's own disk.
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
+
+from imagebuild.volumes import partitions
 
 
 class OfflineDisk:
@@ -18,17 +19,11 @@ class OfflineDisk:
         self.path = folder / "disk.raw"
         convert = ["qemu-img", "convert", "-O", "raw", str(layer), str(self.path)]
         subprocess.run(convert, check=True)
-        table = _output("sfdisk", "--json", str(self.path))
-        found = json.loads(table)["partitiontable"]
-        sector = found.get("sectorsize", 512)
-        self.begins = {
-            one["name"]: one["start"] * sector for one in found["partitions"]
-        }
-        self.sizes = {one["name"]: one["size"] * sector for one in found["partitions"]}
+        self._parts = partitions(self.path)
 
     def state_file(self, name: str) -> bytes:
         """Return what a file on STATE holds."""
-        place = f"{self.path}?offset={self.begins['STATE']}"
+        place = f"{self.path}?offset={self._parts['STATE'].begin}"
         return subprocess.run(
             ["debugfs", "-R", f"cat /{name}", place], check=True, capture_output=True
         ).stdout
@@ -38,17 +33,12 @@ class OfflineDisk:
         # LUKS is told where its header begins by nothing but the file's own beginning.
         data = self.path.with_suffix(".data")
         with self.path.open("rb") as whole, data.open("wb") as header:
-            whole.seek(self.begins["DATA"])
+            whole.seek(self._parts["DATA"].begin)
             header.write(whole.read(32 << 20))
-            header.truncate(self.sizes["DATA"])
+            header.truncate(self._parts["DATA"].length)
         tried = subprocess.run(
             ["cryptsetup", "open", "--test-passphrase", "--key-file=-", str(data)],
             input=key.encode(),
             check=False,
         )
         return tried.returncode == 0
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return done.stdout

@@ -24,7 +24,6 @@ SCREENSHOTS = Path(__file__).parents[2] / "image-build" / "screenshots"
 Box = tuple[int, int, int, int]
 # Places on the glass of 1024 x 768 pixels, as the development variant has it.
 START_BUTTON: Box = (546, 234, 1000, 402)
-PAY_BUTTON: Box = (605, 577, 1000, 677)
 BATTERY_BANNER: Box = (0, 32, 1024, 64)
 RECEIPT_BUTTONS: Box = (24, 530, 1000, 676)
 OFFLINE_BANNER: Box = (0, 32, 1024, 64)
