@@ -5,45 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from enrolling import lane_toml
+from msgspec.structs import replace
 
 from kiosk.opening import open_catalog
 from kiosk.settings import ConfigError, Settings, parse
 from kiosk.sync.catalog import version_of
 
-LANE = """
-lane_id = "lane-1"
-state_dir = "{state}"
-
-[store]
-name = ["Corner"]
-currency = "EUR"
-timezone = "Europe/Berlin"
-
-[tax]
-inclusive = true
-rates = [{{ tax_class = "standard", rate_ppm = 190000, letter = "A" }}]
-
-[devices.scanner]
-driver = "simulated"
-
-[devices.printer]
-driver = "simulated"
-port_file = "{state}/printer.port"
-
-[devices.terminal]
-driver = "simulated"
-port_file = "{state}/terminal.port"
-
-{more}
-"""
-
 
 def lane(folder: Path, more: str = "") -> Settings:
-    return parse(LANE.format(state=folder, more=more), "lane.toml")
+    settings = parse(lane_toml("lane-1") + more, "lane.toml")
+    return replace(settings, state_dir=str(folder))
 
 
 def test_a_lane_with_a_back_office_opens_before_its_goods_came(tmp_path: Path) -> None:
-    sync = '[sync]\nserver_url = "http://127.0.0.1:9"\n'
+    sync = '\n[sync]\nserver_url = "http://127.0.0.1:9"\n'
     sync += 'server_key = "office.pub"\nenrol_token = "w"'
     with open_catalog(lane(tmp_path, sync)) as catalog:
         assert catalog.item("plu:4011") is None
