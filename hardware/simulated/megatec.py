@@ -82,8 +82,8 @@ class Megatec:
             *commands, rest = rest.split(b"\r")
             rest = rest[-_LONGEST_COMMAND:]
             for command in commands:
-                answer = self._answer(command)
-                if answer and not self._is_silent:
+                # What is sent while the cable is out is not heard, and not answered.
+                if not self._is_silent and (answer := self._answer(command)):
                     os.write(self._ours, answer)
 
     def _answer(self, command: bytes) -> bytes:

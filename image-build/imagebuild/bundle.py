@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imagebuild.disk import WATCHDOG_SECONDS
 from imagebuild.keys import Keys
-from imagebuild.release import HARDWARE, Words
+from imagebuild.release import Words
 from imagebuild.stage import BuildError, Stage, run
 
 # Slot, its root partition, its boot partition: `swupdate -e stable,slot_b`.
@@ -68,7 +68,10 @@ def describe(words: Words, root_sha: str, kernel_sha: str) -> str:
         for slot, root, boot in SLOTS
     )
     return _DESCRIPTION.format(
-        release=words.number, variant=words.variant, hardware=HARDWARE, slots=slots
+        release=words.number,
+        variant=words.variant,
+        hardware=words.hardware,
+        slots=slots,
     )
 
 

@@ -25,17 +25,19 @@ _TRUSTED = {
 
 
 class Words(NamedTuple):
-    """A release's number, its variant, and the key of what it was built from."""
+    """A release's number, its variant, the key of what it was built from, and for which
+    board it is."""
 
     number: str
     variant: str
     build: str
+    hardware: str = HARDWARE
 
     def text(self) -> str:
         """Return the release file: lines as in os-release(5)."""
         return (
             f"RELEASE={self.number}\nVARIANT={self.variant}\n"
-            f"HARDWARE={HARDWARE}\nBUILD={self.build}\n"
+            f"HARDWARE={self.hardware}\nBUILD={self.build}\n"
         )
 
 

@@ -36,6 +36,8 @@ RELEASES = "tcp:10.0.2.101:8081"
 OFFICE = "tcp:10.0.2.102:8443"
 TERMINAL = "tcp:10.0.3.100:20007"
 SCREEN = (1024, 768)
+# What QEMU calls the UPS's cable.
+UPS_CABLE = "ups-cable"
 _KEYS = {**{str(n): str(n) for n in range(10)}, "\n": "ret", "-": "minus"}
 
 
@@ -95,7 +97,7 @@ class Stand:
             *("-chardev", f"serial,id=prn,path={read_port_file(printer).tty}"),
             *("-device", "usb-serial,chardev=prn,serial=PRNT0001"),
             *("-chardev", f"serial,id=ups,path={(folder / 'ups').resolve()}"),
-            *("-device", "usb-serial,chardev=ups,serial=UPS00001"),
+            *("-device", f"usb-serial,chardev=ups,serial=UPS00001,id={UPS_CABLE}"),
             *("-netdev", shop),
             *("-netdev", "hubport,id=hub-shop,hubid=0,netdev=shop"),
             *("-netdev", "hubport,id=hub-card,hubid=0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ _NEEDED = {
     "cryptsetup": "cryptsetup-bin",
     "debugfs": "e2fsprogs",
     "sfdisk": "fdisk",
+    "tesseract": "tesseract-ocr",
 }
 
 
@@ -61,7 +63,14 @@ def blank(disk: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
 @pytest.fixture(scope="session")
 def commissioned(disk: Path) -> Path:
     """The folder of a machine that is a lane, with staff and a tried terminal; off."""
-    folder = OUT / "commissioned"
+    OUT.mkdir(parents=True, exist_ok=True)
+    # One for all who test at the same time.
+    with (OUT / "commissioned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _commissioned(disk, OUT / "commissioned")
+
+
+def _commissioned(disk: Path, folder: Path) -> Path:
     # A disk's folder is named by all that went into it; first steps take minutes.
     made = folder / "made-for"
     made_for = f"{disk}\n{LANE_TOML.read_text()}"

@@ -101,3 +101,8 @@ def sales(stand: Stand) -> dict[str, int]:
     found = dict(rows)
     assert len(found) == len(rows), "a sale is held twice"
     return found
+
+
+def told_to_cut(stand: Stand) -> bool:
+    """Tell whether the UPS was told to cut the current (Megatec's `S`)."""
+    return any(order.startswith("S") for order in stand.ups.shutdowns())

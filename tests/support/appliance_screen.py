@@ -1,13 +1,15 @@
 """What the booted machine's screen shows, told from its pixels.
 
 Pictures are compared by region with those that `image-build/screenshots` keeps, and the
-lines of a basket are counted. Reads no words.
+lines of a basket are counted. Words are read by Tesseract, in English.
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -78,6 +80,22 @@ def lines(picture: Image.Image) -> int:
 def has_lines(count: int) -> Callable[[Image.Image], bool]:
     """Return what tells whether a picture's basket has that many lines."""
     return lambda picture: lines(picture) == count
+
+
+def words(picture: Image.Image) -> str:
+    """Return what is written on a picture, in one line."""
+    # The lane's letters are small for a reader of scanned pages.
+    large = picture.convert("L").resize((picture.width * 2, picture.height * 2))
+    content = BytesIO()
+    large.save(content, "png")
+    read = ["tesseract", "-", "-", "--psm", "11"]
+    done = subprocess.run(read, input=content.getvalue(), capture_output=True)
+    return " ".join(done.stdout.decode().split())
+
+
+def says(*wanted: str) -> Callable[[Image.Image], bool]:
+    """Return what tells whether all these words are on a picture."""
+    return lambda picture: all(one in words(picture) for one in wanted)
 
 
 def is_bright(picture: Image.Image) -> bool:

@@ -30,8 +30,6 @@ GOODS = HERE / "goods.csv"
 LANE_TOML = HERE / "lane.toml"
 BOOT_SECONDS = 420.0
 LANE = "lane-1"
-# A session that nobody goes on with ends.
-SESSION_SECONDS = 420.0
 
 
 def commission(stand: Stand) -> None:
@@ -78,8 +76,9 @@ def try_terminal(stand: Stand) -> None:
     show_card(stand)
     is_tried = like("terminal-tried", TRIED)
     stand.wait_until_shown("terminal-tried", is_tried, PAYMENT_SECONDS)
-    # Nobody touches it: the service session ends by itself.
-    stand.wait_until_shown("ready", like("attract", START_BUTTON), SESSION_SECONDS)
+    press(stand, "service_done_try_terminal", "ok")
+    press(stand, "service_work", "leave")
+    stand.wait_until_shown("ready", like("attract", START_BUTTON), ANSWER_SECONDS)
 
 
 def fleet(stand: Stand, *words: str) -> str:
