@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libzbar0 libegl1 libgles2 libgl1 libgl1-mesa-dri libfribidi0 libmtdev1 fonts-noto-core \
 	fonts-wqy-microhei libusb-1.0-0 nut-server nut-client alsa-utils espeak-ng python3-venv
 
-.PHONY: help setup run demo test conformance fuzz image test-image image-same image-lock image-scores image-report check simulate bench lock clean
+.PHONY: help setup run demo test conformance fuzz image image-tools test-image test-image-short image-same image-lock image-scores image-report check simulate bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -60,12 +60,22 @@ BEGUN := $(shell date +%s)
 image: setup var/image/tools/ready ## Build the appliance's disk image (as root; see image-build/README.md)
 	.venv/bin/python image-build/build.py image --variant $(VARIANT) --begun $(BEGUN)
 
+IMAGE_PACKAGES := mmdebstrap apt-utils dpkg squashfs-tools cryptsetup-bin fdisk mtools dosfstools sbsigntool cpio openssl zchunk \
+	qemu-system-x86 qemu-utils ovmf swtpm e2fsprogs tesseract-ocr tesseract-ocr-eng
+image-tools: ## Install what building, booting and measuring the image needs (as root)
+	@$(SUDO) apt-get -q update && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y --no-install-recommends install $(IMAGE_PACKAGES)
+
+BOOTED = STILLOPEN_IMAGE="$$(ls $(CURDIR)/var/image/disk-*/disk.img)" STILLOPEN_NEXT="$$(ls $(CURDIR)/var/image/next/*.swu 2>/dev/null)" \
+	.venv/bin/python -m pytest -v
+test-image-short: image ## Boot the built disk, enrol it, sell with and without a network (as root, a quarter of an hour)
+	$(BOOTED) tests/image/test_first_steps.py
+
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
 test-image: image ## Boot the built disk in QEMU and drive it (as root, about two hours)
 	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
-	STILLOPEN_IMAGE="$$(ls $(CURDIR)/var/image/disk-*/disk.img)" STILLOPEN_NEXT="$$(ls $(CURDIR)/var/image/next/*.swu)" \
-		.venv/bin/python -m pytest tests/image -x -v
+	$(BOOTED) tests/image
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))

@@ -13,9 +13,10 @@ from appliance_hand import ANSWER_SECONDS, press, told_to_cut
 from appliance_screen import (
     BATTERY_BANNER,
     START_BUTTON,
+    has_label,
     has_lines,
     like,
-    says,
+    place,
 )
 from appliance_setup import GOODS, LANE, LANE_TOML, claim_code, fleet
 from imagebuild.machine import until
@@ -26,7 +27,7 @@ BOOT_SECONDS = 420.0
 # The last sale may be finished, file systems are unmounted, the UPS is told.
 DOWN_SECONDS = 300.0
 BASKET = ("9520000000011", "9520000000028")
-GO_ON = "Go on with basket"
+GO_ON = place("attract_resume", "resume_own")
 DOWN = r"Reached target (poweroff|umount)\.target"
 
 
@@ -47,7 +48,7 @@ def test_mains_that_come_back_during_the_shutdown_stop_it_no_more(
 
 def test_the_basket_is_taken_up_again_after_it(stand: Stand) -> None:
     stand.machine.start()
-    stand.wait_until_shown("kept-basket", says(GO_ON), BOOT_SECONDS)
+    stand.wait_until_shown("kept-basket", has_label(GO_ON), BOOT_SECONDS)
     press(stand, "attract_resume", "resume_own")
     stand.wait_until_shown("resumed", has_lines(len(BASKET)), ANSWER_SECONDS)
 

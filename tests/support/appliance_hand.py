@@ -13,6 +13,7 @@ from appliance_screen import (
     RECEIPT_BUTTONS,
     STAFF_MENU,
     answered,
+    has_label,
     has_lines,
     like,
     place,
@@ -27,9 +28,11 @@ PAYMENT_SECONDS = 120.0
 
 
 def press(stand: Stand, view: str, button: str, banners: int = 0) -> None:
-    """Tap a View's button and wait until the glass shows something else."""
+    """Tap a View's button once it is there; wait until the glass shows something else."""
+    at = place(view, button, banners)
+    stand.wait_until_shown("button", has_label(at), ANSWER_SECONDS)
     before = stand.picture("before-tap")
-    stand.tap(*place(view, button, banners))
+    stand.tap(*at)
     stand.wait_until_shown("tapped", answered(before), ANSWER_SECONDS)
 
 

@@ -103,6 +103,18 @@ def is_bright(picture: Image.Image) -> bool:
     return ImageStat.Stat(picture.convert("L")).mean[0] > 128
 
 
+def has_label(at: tuple[int, int]) -> Callable[[Image.Image], bool]:
+    """Return what tells whether something is written or drawn there: a button's label."""
+    x, y = at
+
+    def is_drawn(picture: Image.Image) -> bool:
+        label = picture.convert("L").crop((x - 70, y - 30, x + 70, y + 30))
+        darkest, brightest = ImageStat.Stat(label).extrema[0]
+        return brightest - darkest > _INK
+
+    return is_drawn
+
+
 def answered(before: Image.Image) -> Callable[[Image.Image], bool]:
     """Return what tells whether the glass shows something else, twice in a row."""
     seen = [0]
