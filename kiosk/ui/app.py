@@ -69,6 +69,7 @@ class LaneApp(App):
         on_drawn: Callable[[int], None] | None = None,
         on_second: Callable[[], None] | None = None,
         now: Callable[[], float] = time.monotonic,
+        frame_seconds: Callable[[], float] = lambda: Clock.frametime,
     ) -> None:
         environment.check_fonts()
         environment.configure(Config, panel, production)
@@ -79,6 +80,7 @@ class LaneApp(App):
         self.local = Local()
         self.machine = machine
         self._post, self._catalog, self._now = post, catalog, now
+        self._frame_seconds = frame_seconds
         self._on_drawn, self._on_second = on_drawn, on_second
         self._newest: Lane | None = None
         self._is_due = False
@@ -105,7 +107,7 @@ class LaneApp(App):
                 "the glass has %s x %s pixels: lane.toml is wrong", width, height
             )
             self.panel = replace(self.panel, width_px=width, height_px=height)
-        self.screen = Screen(self.panel, self._tapped, self._now)
+        self.screen = Screen(self.panel, self._tapped, self._now, self._frame_seconds)
         self._draw()
         Clock.schedule_interval(self._second, 1.0)
         return self.screen

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from kivy.clock import Clock
 from kivy.uix.widget import Widget
 
 from hardware.ports import Viewfinder
@@ -32,6 +33,7 @@ class Screen(Widget):
         panel: Panel,
         on_tap: Callable[[Button], None],
         now: Callable[[], float] = time.monotonic,
+        frame_seconds: Callable[[], float] = lambda: Clock.frametime,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -40,6 +42,7 @@ class Screen(Widget):
         self.panel = panel
         self.view: View | None = None
         self._on_tap, self._now = on_tap, now
+        self._frame_seconds = frame_seconds
         self._touches = Touches()
         self._shown: dict[str, Shown] = {}
         self._held: dict[object, Press] = {}
@@ -120,7 +123,7 @@ class Screen(Widget):
     def on_touch_up(self, touch: Any) -> bool:
         """A finger that leaves the glass on its button has tapped it."""
         now = self._now()
-        is_tap = self._touches.up(touch.uid, now)
+        is_tap = self._touches.up(touch.uid, now, self._frame_seconds())
         held = self._held.pop(touch.uid, None)
         self._dragged.pop(touch.uid, None)
         if held is None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 # A palm or a playing child; people use one finger, sometimes a second by accident.
 MOST_FINGERS = 2
-# Shorter contacts are electrical ghosts, not fingers.
+# Shorter contacts are electrical ghosts, not fingers. Told by frames: what begins and
+# ends within one longer than this may have been either, and is taken for a finger.
 SHORTEST_TAP_SECONDS = 0.04
 # The same button again so soon is a bounce (EN 301 549, 5.8).
 REPEAT_SECONDS = 0.3
@@ -33,15 +34,18 @@ class Touches:
             self._is_crowded = True
         return not self._is_crowded
 
-    def up(self, finger: object, at: float) -> bool:
-        """Note that a finger left; return whether it was a tap at all."""
+    def up(self, finger: object, at: float, frame_seconds: float) -> bool:
+        """Note that a finger left; return whether it was a tap at all.
+
+        `frame_seconds` is how long nobody had looked at the glass before.
+        """
         since = self._down.pop(finger, None)
         was_crowded = self._is_crowded
         if not self._down:
             self._is_crowded = False
         if since is None or was_crowded:
             return False
-        return at - since >= SHORTEST_TAP_SECONDS
+        return max(at - since, frame_seconds) >= SHORTEST_TAP_SECONDS
 
     def counts(
         self,

@@ -42,6 +42,7 @@ class Stage:
     def __init__(self) -> None:
         self.posted: list[Event | Asked] = []
         self.at = 1000.0
+        self.frame_seconds = 1 / 60
         self.drawn: list[int] = []
         self.app = LaneApp(
             PANELS[PANEL],
@@ -50,6 +51,7 @@ class Stage:
             machine=MACHINE,
             on_drawn=self.drawn.append,
             now=lambda: self.at,
+            frame_seconds=lambda: self.frame_seconds,
         )
         EventLoop.ensure_window()
         EventLoop.window.add_widget(self.app.build())
@@ -134,6 +136,7 @@ def the_stage() -> Stage:
 def stage(the_stage: Stage) -> Stage:
     the_stage.posted.clear()
     the_stage.at += 1000
+    the_stage.frame_seconds = 1 / 60
     return the_stage
 
 

@@ -385,6 +385,16 @@ def test_a_ghost_shorter_than_a_finger_is_no_tap(stage):
     assert stage.posted == []
 
 
+def test_a_tap_within_one_frame_of_a_slow_machine_is_a_tap(stage):
+    stage.show(lane(Idle()))
+    stage.frame_seconds = 0.5
+    finger = stage.finger("start")
+    finger.touch_down()
+    finger.touch_up()
+
+    assert stage.posted == [StartPressed()]
+
+
 def test_five_fingers_of_a_child_buy_nothing(stage):
     stage.show(lane(Idle()))
     fingers = [stage.finger(name) for name in ("start", "help", "staff")]
