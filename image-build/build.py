@@ -23,6 +23,7 @@ from imagebuild import (
     kernel,
     keys,
     libraries,
+    licenses,
     lists,
     manifest,
     order,
@@ -65,7 +66,12 @@ ANSIBLE = Stage(
 BILL = Stage(
     "sbom",
     partial(sbom.make, ANSIBLE, LANE, packages.LOCK, EPOCH),
-    [ANSIBLE, LANE, packages.LOCK, prune.PURGE_LIST, *code(sbom, dpkg), EPOCH],
+    [
+        *(ANSIBLE, LANE),
+        *(packages.LOCK, prune.PURGE_LIST, licenses.TABLE),
+        *code(sbom, licenses, dpkg),
+        EPOCH,
+    ],
 )
 TOOLS = Stage("tools-unpacked", packages.tools, [packages.TOOLS_LOCK])
 

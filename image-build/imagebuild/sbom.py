@@ -13,22 +13,21 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from imagebuild import licenses
 from imagebuild.dpkg import Database, Package, database
 from imagebuild.prune import SITE, gone
-from imagebuild.stage import CACHE, BuildError, Stage, run
+from imagebuild.stage import CACHE, BuildError, Stage, run, say
 
 PLACE = "usr/share/stillopen/sbom.cdx.json"
 NAME = "sbom.cdx.json"
 # The namespace of the serial numbers; drawn once.
 _NAMESPACE = uuid.UUID("6d0f8a52-1a5f-4d5e-9c53-2f6f6f5f7a10")
 _OURSELVES = "stillopen"
-_LICENSE = re.compile(r"^License:[ \t]*(\S.*)$", re.M)
 _CHECK = """
 import json, pathlib, sys
 from cyclonedx.schema import SchemaVersion
@@ -56,6 +55,7 @@ def make(base: Stage, lane: Stage, lock: Path, epoch: str, folder: Path) -> None
     target = folder / NAME
     target.write_text(document(told, depends(database(root)), int(epoch)))
     run([str(CACHE / "tools/bin/python"), "-c", _CHECK, str(target)])
+    say(licenses.summary(told))
 
 
 def document(components: Iterable[Json], edges: Json, epoch: int) -> str:
@@ -97,13 +97,12 @@ def document(components: Iterable[Json], edges: Json, epoch: int) -> str:
 
 def debian(known: Database, root: Path, sums: dict[str, str]) -> Iterator[Json]:
     """Yield a component for each Debian package that stays in the root."""
-    leave = gone("package")
+    leave, table = gone("package"), licenses.table()
     for name, package in sorted(known.packages.items()):
         if name in leave:
             continue
         if name not in sums:
             raise BuildError(f"{name} is in the root and not in root.lock.")
-        licenses = sorted(_debian_licenses(root / f"usr/share/doc/{name}/copyright"))
         yield {
             "type": "library",
             "bom-ref": f"deb:{name}",
@@ -112,7 +111,7 @@ def debian(known: Database, root: Path, sums: dict[str, str]) -> Iterator[Json]:
             "supplier": {"name": "Debian"},
             "purl": debian_purl(package),
             "hashes": [{"alg": "SHA-256", "content": sums[name]}],
-            **_optional("licenses", [{"license": {"name": one}} for one in licenses]),
+            **_optional("licenses", licenses.debian(table, root, name)),
             **_homepage(package.homepage),
         }
 
@@ -147,7 +146,7 @@ def depends(known: Database) -> Json:
 
 def python(site: Path, sums: dict[str, str]) -> Iterator[Json]:
     """Yield a component for each Python distribution of the lane, the lane included."""
-    leave = gone("python")
+    leave, table = gone("python"), licenses.table()
     for folder in sorted(site.glob("*.dist-info")):
         told = HeaderParser().parsestr((folder / "METADATA").read_text())
         name = re.sub(r"[-_.]+", "-", told["Name"]).lower()
@@ -170,7 +169,7 @@ def python(site: Path, sums: dict[str, str]) -> Iterator[Json]:
             **_optional(
                 "hashes", [{"alg": "SHA-256", "content": digest}] if digest else []
             ),
-            **_optional("licenses", _python_licenses(told)),
+            **_optional("licenses", licenses.python(table, told)),
         }
 
 
@@ -189,30 +188,6 @@ def fetched(report: Path) -> dict[str, str]:
         ): one["download_info"]["archive_info"]["hashes"]["sha256"]
         for one in json.loads(report.read_text())["install"]
     }
-
-
-def _debian_licenses(file: Path) -> set[str]:
-    """Return the licences' short names, where the file is written for machines."""
-    if not file.is_file():
-        return set()
-    text = file.read_text(errors="replace")
-    if not text.lstrip().startswith("Format:"):
-        return set()
-    return {found.strip() for found in _LICENSE.findall(text)}
-
-
-def _python_licenses(told: Message) -> list[Json]:
-    if expression := told.get("License-Expression"):
-        return [{"expression": expression}]
-    classes = [
-        one for one in told.get_all("Classifier", []) if one.startswith("License")
-    ]
-    names = {one.rpartition(" :: ")[2] for one in classes}
-    short = str(told.get("License", "")).strip()
-    # Some give the whole text where its name belongs.
-    if not names and short and "\n" not in short:
-        names = {short}
-    return [{"license": {"name": one}} for one in sorted(names)]
 
 
 def _there(name: str, known: Database, provided: dict[str, str]) -> str | None:

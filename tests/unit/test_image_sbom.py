@@ -65,8 +65,10 @@ def test_it_names_debians_packages_with_hash_licence_and_purl(root):
         "&upstream=zlib%401:1.3"
     )
     assert zlib["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
-    names = [one["license"]["name"] for one in zlib["licenses"]]
-    assert names == ["GPL-2+", "Zlib"]
+    assert zlib["licenses"] == [
+        {"license": {"id": "GPL-2.0-or-later", "acknowledgement": "declared"}},
+        {"license": {"id": "Zlib", "acknowledgement": "declared"}},
+    ]
     assert "licenses" not in told["deb:libc6"]
 
 
@@ -79,7 +81,9 @@ def test_it_names_pythons_packages_and_ourselves(root):
     assert told["python:typing-extensions"]["purl"] == "pkg:pypi/typing-extensions@4"
     assert told["python:typing-extensions"]["hashes"][0]["content"] == "d" * 64
     assert told["python:stillopen"]["purl"] == "pkg:generic/stillopen@0.1.0"
-    assert told["python:stillopen"]["licenses"] == [{"expression": "Apache-2.0"}]
+    assert told["python:stillopen"]["licenses"] == [
+        {"expression": "Apache-2.0", "acknowledgement": "declared"}
+    ]
 
 
 def test_it_says_what_needs_what(root):
