@@ -101,7 +101,7 @@ class Machine:
         self._process = subprocess.Popen(
             [
                 *("qemu-system-x86_64", "-machine", "q35,smm=on,i8042=off"),
-                *("-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "2"),
+                *("-accel", "tcg,thread=single", "-cpu", _CPU, "-smp", "1"),
                 *("-m", "2048", "-nodefaults", "-display", "none"),
                 *("-uuid", _UUID, "-smbios", self._strings),
                 *(secure if self._secure else []),

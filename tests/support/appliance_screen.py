@@ -108,6 +108,9 @@ def has_label(at: tuple[int, int]) -> Callable[[Image.Image], bool]:
     x, y = at
 
     def is_drawn(picture: Image.Image) -> bool:
+        if not is_bright(picture):
+            # Firmware's, or a kernel's.
+            return False
         label = picture.convert("L").crop((x - 70, y - 30, x + 70, y + 30))
         darkest, brightest = ImageStat.Stat(label).extrema[0]
         return brightest - darkest > _INK
