@@ -73,9 +73,9 @@ test-image-short: image ## Boot the built disk, enrol it, sell with and without 
 
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
-test-image: image ## Boot the built disk in QEMU and drive it (as root, about two hours)
+test-image: image ## Boot the built disk in QEMU and drive it (as root, an hour and a half)
 	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
-	$(BOOTED) tests/image
+	$(BOOTED) -n 2 --dist loadfile --no-loadscope-reorder tests/image
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))
