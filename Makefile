@@ -67,7 +67,7 @@ image-tools: ## Install what building, booting and measuring the image needs (as
 		apt-get -q -y --no-install-recommends install $(IMAGE_PACKAGES)
 
 BOOTED = STILLOPEN_IMAGE="$$(ls $(CURDIR)/var/image/disk-*/disk.img)" STILLOPEN_NEXT="$$(ls $(CURDIR)/var/image/next/*.swu 2>/dev/null)" \
-	.venv/bin/python -m pytest -v
+	.venv/bin/python -m pytest -vv
 test-image-short: image ## Boot the built disk, enrol it, sell with and without a network (as root, a quarter of an hour)
 	$(BOOTED) tests/image/test_first_steps.py
 

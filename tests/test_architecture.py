@@ -224,6 +224,7 @@ KIVY_FILES = (
     "kiosk/ui/app.py",
     # Looks at the pictures that were drawn.
     "kiosk/ui/audit.py",
+    "kiosk/ui/glass.py",
     "kiosk/ui/screen.py",
     "kiosk/ui/textures.py",
     "kiosk/ui/touches.py",

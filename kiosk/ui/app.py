@@ -30,6 +30,7 @@ from kiosk.domain.state import Lane
 from kiosk.machine import NOTHING_KNOWN, Machine
 from kiosk.ui import environment, textures
 from kiosk.ui.environment import Panel
+from kiosk.ui.glass import Glass
 from kiosk.ui.local import Browse, Local, follow, stocked
 from kiosk.ui.presenter import is_timed, present
 from kiosk.ui.screen import Screen
@@ -101,6 +102,7 @@ class LaneApp(App):
         window = EventLoop.window
         window.clearcolor = rgba(THEME.background)
         window.bind(on_flip=self._flipped)
+        window._win = Glass(window._win, EventLoop.input_providers)
         width, height = window.size
         if (width, height) != (self.panel.width_px, self.panel.height_px):
             log.warning(

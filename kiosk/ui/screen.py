@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
-from kivy.clock import Clock
 from kivy.uix.widget import Widget
 
 from hardware.ports import Viewfinder
@@ -32,8 +30,8 @@ class Screen(Widget):
         self,
         panel: Panel,
         on_tap: Callable[[Button], None],
-        now: Callable[[], float] = time.monotonic,
-        frame_seconds: Callable[[], float] = lambda: Clock.frametime,
+        now: Callable[[], float],
+        frame_seconds: Callable[[], float],
         **kwargs: Any,
     ) -> None:
         super().__init__(

@@ -7,7 +7,9 @@ words. SWUpdate checks signature and hashes of the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -18,6 +20,8 @@ from kiosk.updater.words import Reason
 _MAGIC = (b"070701", b"070702")
 _HEADER_BYTES = 110
 _END = "TRAILER!!!"
+_DESCRIPTION = "sw-description"
+_BLOCK = 1024 * 1024
 # A description of two slots is some kilobytes.
 _LONGEST_DESCRIPTION = 1024 * 1024
 _LONGEST_NAME = 4096
@@ -45,6 +49,10 @@ class _Broken(Exception):
 
 Read: TypeAlias = Bundle | Unusable
 
+# What a description says of one file: its name, then what its bytes must hash to.
+_HASHED = re.compile(
+    r'filename\s*=\s*"([^"\n]+)"\s*;[^{}]*?sha256\s*=\s*"([0-9a-f]{64})"'
+)
 _VERSION = re.compile(r'^\s*version\s*[=:]\s*"([^"\n]{1,64})"\s*;', re.MULTILINE)
 
 
@@ -60,22 +68,58 @@ def read(path: Path) -> Read:
         return Unusable(Reason.UNREADABLE, error.strerror or str(error))
 
 
+def altered(path: Path) -> str:
+    """Return the first file that is not what the description says; empty: none is.
+
+    SWUpdate (2026.05) refuses such a bundle and does not say why.
+    """
+    hashes: dict[str, str] = {}
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for name, length in _members(file, size):
+                if name == _DESCRIPTION:
+                    told = file.read(min(length, _LONGEST_DESCRIPTION))
+                    hashes.update(_HASHED.findall(told.decode("utf-8", "replace")))
+                elif name in hashes and _sha256(file, length) != hashes[name]:
+                    return name
+    except (_Broken, OSError):
+        # What is broken so was read as whole before: the disk fails, not the bundle.
+        return ""
+    return ""
+
+
+def _sha256(file: BinaryIO, length: int) -> str:
+    total = hashlib.sha256()
+    while length and (part := file.read(min(length, _BLOCK))):
+        total.update(part)
+        length -= len(part)
+    return total.hexdigest()
+
+
+def _members(file: BinaryIO, size: int) -> Iterator[tuple[str, int]]:
+    """Yield each file's name and length while the archive stands at its first byte."""
+    is_first = True
+    while True:
+        name, length = _header(file, is_first=is_first)
+        if name == _END:
+            return
+        is_first = False
+        end = file.tell() + length + -length % 4
+        if end > size:
+            raise _Broken(Reason.TRUNCATED, f"it ends within {name}")
+        yield name, length
+        file.seek(end)
+
+
 def _walk(file: BinaryIO, size: int) -> str:
     names: list[str] = []
     release = ""
-    while True:
-        name, length = _header(file, is_first=not names)
-        if name == _END:
-            break
+    for name, length in _members(file, size):
         names.append(name)
-        begin = file.tell()
-        end = begin + length + -length % 4
-        if end > size:
-            raise _Broken(Reason.TRUNCATED, f"it ends within {name}")
-        if name == "sw-description":
+        if name == _DESCRIPTION:
             release = _release(file.read(min(length, _LONGEST_DESCRIPTION)))
-        file.seek(end)
-    if not names or names[0] != "sw-description":
+    if not names or names[0] != _DESCRIPTION:
         raise _Broken(Reason.NOT_A_BUNDLE, "it begins with no description")
     if names[1:2] != ["sw-description.sig"]:
         raise _Broken(Reason.UNSIGNED, "it holds no signature")

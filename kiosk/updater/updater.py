@@ -179,7 +179,12 @@ class Updater:
         if not written.is_good:
             log.error("SWUpdate: %s", written.log)
             detail = "; ".join(p for p in (state.detail, _telling(written.log)) if p)
-            return refused(state, reason_of(written.log), detail)
+            reason = reason_of(written.log)
+            if reason is Reason.WRITE_FAILED and (
+                name := bundles.altered(self._folders.bundle)
+            ):
+                reason, detail = Reason.TAMPERED, f"{name} is another one"
+            return refused(state, reason, detail)
         # A permission serves once.
         self._folders.permission.unlink(missing_ok=True)
         return replace(state, phase=Phase.WRITTEN, detail="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kivy.base import EventLoop
 from kivy.tests.common import UnitTestTouch
 from msgspec.structs import replace
 
@@ -57,6 +58,7 @@ from kiosk.ui.gallery import (
     line,
     views,
 )
+from kiosk.ui.glass import Glass
 from kiosk.ui.touches import GUARD_SECONDS
 
 pytestmark = pytest.mark.gui
@@ -393,6 +395,33 @@ def test_a_tap_within_one_frame_of_a_slow_machine_is_a_tap(stage):
     finger.touch_up()
 
     assert stage.posted == [StartPressed()]
+
+
+def test_a_finger_that_sdl_reports_taps_too(stage):
+    stage.show(lane(Idle()))
+    place = stage.finger("start")
+    at = (3, place.sx, 1 - place.sy, 1.0)
+    glass = EventLoop.window._win
+    assert isinstance(glass, Glass)
+    told = [("fingerdown", *at), None, ("fingerup", *at), False]
+    glass = Glass(Told(told), EventLoop.input_providers)
+    for _ in range(2):
+        assert glass.poll()[0].startswith("finger")
+        stage.frame()
+        stage.at += 0.1
+        glass.poll()
+
+    assert stage.posted == [StartPressed()]
+
+
+class Told:
+    """A window of SDL's that reports what it was told to."""
+
+    def __init__(self, events):
+        self.events = iter(events)
+
+    def poll(self):
+        return next(self.events)
 
 
 def test_five_fingers_of_a_child_buy_nothing(stage):

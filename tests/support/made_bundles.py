@@ -31,6 +31,7 @@ def bundle(
     description = (
         f'software =\n{{\n  version = "{release}";\n'
         f'  hardware-compatibility: [ "{hardware}" ];\n'
+        f'  filename = "root.squashfs";\n'
         f'  sha256 = "{hashlib.sha256(content).hexdigest()}";\n}}\n'
     ).encode()
     signature = f"{key}:{hashlib.sha256(description).hexdigest()}".encode()

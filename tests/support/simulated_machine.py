@@ -208,8 +208,11 @@ class SimulatedMachine:
         wanted = re.search(rb'sha256 = "(\w+)"', description)
         found = hashlib.sha256(files["root.squashfs"]).hexdigest()
         if wanted is None or wanted[1].decode() != found:
+            # No word about why, as SWUpdate 2026.05.
             return Written(
-                is_good=False, log=f"[ERROR] : HASH mismatch : x <--> {found}"
+                is_good=False,
+                log="[ERROR] : SWUPDATE failed [0] ERROR stream_interface.c :"
+                " extract_files : 352 : Error streaming root.squashfs",
             )
         name = _version(description)
         self.slots[slot] = self.behaviours.get(name, Release(name))
