@@ -16,6 +16,9 @@ from imagebuild.stage import Stage, run
 COMMAND_LINE = (
     "boot=stillopen ro quiet loglevel=3 systemd.show_status=false"
     " vt.global_cursor_default=0 panic=10 rd.systemd.gpt_auto=no systemd.gpt_auto=no"
+    # Drivers that find the loader's watchdog running have the kernel feed it for ever,
+    # unless somebody opens it in time: a start that hangs before systemd must end.
+    " watchdog.open_timeout=120"
     # Nobody types; nothing unsigned is loaded.
     " sysrq_always_enabled=0 module.sig_enforce=1 lockdown=integrity"
     " systemd.machine_id=firmware"

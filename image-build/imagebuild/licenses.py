@@ -3,7 +3,8 @@
 What is written for machines is *declared*. What was found in a text for people is
 *concluded*: a licence's own words, a notice of the GNU project's, or a file of
 /usr/share/common-licenses that the text points to. Such a text may name more than was
-found. Never guesses, never counts likeness: a text with a word more is another text.
+found. Never guesses, never counts likeness: a text with a word more inside is another
+text. What follows it is not read but where that is known to make it another licence.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ _LINKS = 40
 _FIELD = re.compile(r"^License:[ \t]*(\S.*)$", re.M)
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*")
 _PART = re.compile(r"<>|\[[^]]*\]|[^<[]+")
-# Whoever gave a licence: sixteen words hide no condition that a licence could add.
-_HOLDER = r"(?: [^\s|]+){0,16}?"
-_OTHER = r"(?! except as contained in this notice)\b"
+# Whoever gave a licence; none of the words that make a condition.
+_HOLDER = r"(?: (?!(?:not|must|may|only|unless|if|provided)\b)[^\s|]+){0,16}?"
+# A text that goes on so is another licence (SPDX: X11, -Views, -No-Nuclear, -LBNL).
+_OTHER = (
+    r"(?! except as contained in this notice| the views and conclusions contained in"
+    r"| you acknowledge that this software is not| you are under no obligation whatsoever)"
+    r"\b"
+)
 _SPELLINGS = {"sub license": "sublicense", "non infringement": "noninfringement"}
 _ZERO = re.compile(r"\.0(?=\+?$)")
 _GNU = {
@@ -199,5 +205,5 @@ def _inside(root: Path, path: str) -> Path | None:
             links += 1
             target = str(there.readlink())
             here = [] if target.startswith("/") else here
-            rest += [one for one in reversed(target.split("/")) if one]
+            rest += [one for one in reversed(target.split("/")) if one not in ("", ".")]
     return root.joinpath(*here)

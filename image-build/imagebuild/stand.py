@@ -169,9 +169,8 @@ class Stand:
         for is_down in (True, False):
             press = _event("btn", down=is_down, button="left")
             self.machine.tell("input-send-event", events=[press])
-            # An emulated lane may draw twice a second: a finger that came and went
-            # between two frames is taken for a ghost (kiosk/ui/touches.py).
-            time.sleep(0.6 if is_down else 0.2)
+            # A finger stays longer than a ghost (kiosk/ui/touches.py).
+            time.sleep(0.2)
 
     def network(self, is_up: bool) -> None:
         """Pull the shop's network cable, or put it back."""

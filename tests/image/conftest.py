@@ -35,9 +35,28 @@ _NEEDED = {
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what is missing before there are testers: theirs would not be heard."""
+    if not os.environ.get("STILLOPEN_IMAGE") or hasattr(config, "workerinput"):
+        return
+    missing = [package for tool, package in _NEEDED.items() if not shutil.which(tool)]
+    if not FIRMWARE.is_dir():
+        missing.append("ovmf")
+    if missing:
+        raise pytest.UsageError(
+            "Programs are missing that boot the image. Install them by\n"
+            f"  apt-get install --no-install-recommends {' '.join(missing)}"
+        )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest module; tests of a module stay in their order."""
-    items.sort(key=lambda item: _LONGEST_FIRST.index(_module(item)))
+    """Begin with the longest module; tests of a module stay in their order.
+
+    Pytest gives it every test of the run: those of other folders stay where they are.
+    """
+    turns = {name: turn for turn, name in enumerate(_LONGEST_FIRST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda one: turns[_module(one)] if one.path.parent == here else -1)
 
 
 def _module(item: pytest.Item) -> str:
@@ -47,15 +66,6 @@ def _module(item: pytest.Item) -> str:
 @pytest.fixture(scope="session")
 def disk() -> Path:
     """The shipped disk, as the build left it."""
-    missing = [package for tool, package in _NEEDED.items() if not shutil.which(tool)]
-    if not FIRMWARE.is_dir():
-        missing.append("ovmf")
-    if missing:
-        pytest.exit(
-            "Programs are missing that boot the image. Install them by\n"
-            f"  apt-get install --no-install-recommends {' '.join(missing)}",
-            returncode=2,
-        )
     return Path(os.environ["STILLOPEN_IMAGE"])
 
 

@@ -28,7 +28,7 @@ PAYMENT_SECONDS = 120.0
 
 
 def press(stand: Stand, view: str, button: str, banners: int = 0) -> None:
-    """Tap a View's button once it is there; wait until the glass shows something else."""
+    """Tap a View's button once something is drawn there; wait until the glass shows something else."""
     at = place(view, button, banners)
     stand.wait_until_shown("button", has_label(at), ANSWER_SECONDS)
     before = stand.picture("before-tap")

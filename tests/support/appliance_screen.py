@@ -89,13 +89,20 @@ def words(picture: Image.Image) -> str:
     content = BytesIO()
     large.save(content, "png")
     read = ["tesseract", "-", "-", "--psm", "11"]
-    done = subprocess.run(read, input=content.getvalue(), capture_output=True)
+    done = subprocess.run(
+        read, input=content.getvalue(), capture_output=True, check=True
+    )
     return " ".join(done.stdout.decode().split())
 
 
 def says(*wanted: str) -> Callable[[Image.Image], bool]:
     """Return what tells whether all these words are on a picture."""
-    return lambda picture: all(one in words(picture) for one in wanted)
+
+    def is_said(picture: Image.Image) -> bool:
+        read = words(picture)
+        return all(one in read for one in wanted)
+
+    return is_said
 
 
 def is_bright(picture: Image.Image) -> bool:

@@ -43,7 +43,7 @@ def plugged(machine: Machine, stick: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # The device takes its block node with it once the guest has seen it go.
+        # QEMU keeps the block node; its name is used only once.
         machine.tell("device_del", id=name)
 
 

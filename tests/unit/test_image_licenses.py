@@ -60,12 +60,18 @@ def test_a_word_more_is_another_licence(root, wording):
     assert named(root, "a") == []
 
 
-def test_words_that_go_on_are_not_the_shorter_licence(root):
+@pytest.mark.parametrize(
+    "more",
+    [
+        "Except as contained in this notice, ask Ann first.",
+        "The views and conclusions contained in the software are Ann's.",
+        "You acknowledge that this software is not for reactors.",
+        "You are under no obligation whatsoever to thank Ann.",
+    ],
+)
+def test_words_that_go_on_are_not_the_shorter_licence(root, more):
     (mit,) = (one for one in WORDINGS if one.get("id") == "MIT")
-    text = granted(mit).replace(
-        "\n\nThanks.", "\n\nExcept as contained in this notice, ask Ann first."
-    )
-    write(root, "a", text)
+    write(root, "a", granted(mit).replace("\n\nThanks.", f"\n\n{more}"))
     assert named(root, "a") == []
 
 
