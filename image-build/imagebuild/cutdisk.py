@@ -38,6 +38,12 @@ JOURNAL_FOLDER = "/lib/stillopen/journal"
 ESCROW = "/recovery-key.escrow"
 _TABLE_BYTES = 1 << 20
 _BATCH = 1000
+_LISTED = r"Orphan file \(inode \d+\) block \d+ is not clean"
+# And where orphans are listed, which is also what the one mark says.
+_FREED = re.compile(
+    rf"{_LISTED}|^CLEARED\.$|primary superblock features different from backup"
+    r"|: \d+/\d+ files \("
+)
 # What e2fsck may say before it must find nothing: what the kernel does when it mounts.
 _AS_A_MOUNT = re.compile(
     r"recovering journal|: clean, \d+/\d+ files|[Cc]learing orphaned inode"
@@ -188,14 +194,11 @@ class CutDisk:
         return copy
 
     def _examine_state(self) -> str:
-        copy = self._state.plain.with_suffix(".copy")
-        copy_sparse(self._state.plain, copy)
-        return ext4_problem(copy)
+        return ext4_problem(self._state.plain, self._state.plain.with_suffix(".copy"))
 
     def _examine_data(self) -> tuple[str, str, Journal | None, dict[int, str]]:
         copy = self._data.plain.with_suffix(".copy")
-        copy_sparse(self._data.plain, copy)
-        problem = ext4_problem(copy)
+        problem = ext4_problem(self._data.plain, copy)
         out = self._folder / "journal"
         shutil.rmtree(out, ignore_errors=True)
         # What it cannot read is missed by the verification.
@@ -208,18 +211,38 @@ class CutDisk:
         return problem, "", journal, digests
 
 
-def ext4_problem(copy: Path) -> str:
-    """Say what a mount would leave wrong in a file system; changes the copy."""
+def ext4_problem(plain: Path, copy: Path) -> str:
+    """Say what a mount would leave wrong in a file system; writes and changes the copy.
+
+    Where orphans are listed, e2fsck frees them as a mount does, and counts free blocks
+    anew without a word: what it mends so is not seen in those.
+    """
+    copy_sparse(plain, copy)
     # The mark "orphans may be listed" stands in the first superblock only, and e2fsck
     # takes that for a reason to check, and silently mend, all: the mark goes first.
-    steps = (
+    problem = _unmended(
+        copy,
         ["e2fsck", "-p", "-E", "journal_only"],
         ["debugfs", "-w", "-R", "feature -orphan_present"],
         ["e2fsck", "-p"],
     )
+    if re.search(_LISTED, problem):
+        # In one step: after "journal_only" its list is read a second time.
+        copy_sparse(plain, copy)
+        problem = _unmended(copy, ["e2fsck", "-p"], freed=_FREED)
+    return problem
+
+
+def _unmended(
+    copy: Path, *steps: list[str], freed: re.Pattern[str] = _AS_A_MOUNT
+) -> str:
     for step in steps:
         code, said = _run([*step, str(copy)])
-        words = [line for line in said if not _AS_A_MOUNT.search(line)]
+        words = [
+            line
+            for line in said
+            if not (_AS_A_MOUNT.search(line) or freed.search(line))
+        ]
         if step[0] == "e2fsck" and (code > 1 or words):
             return f"more than a mount repairs: {'; '.join(words)[:400]}"
     code, said = _run(["e2fsck", "-f", "-n", str(copy)])
