@@ -21,6 +21,9 @@ FAR = 0x7FFF
 # Linux lets go of all fingers of such a panel that is silent for 100 ms
 # (hid-multitouch.c, MT_QUIRK_STICKY_FINGERS).
 REPEAT_SECONDS = 0.03
+# An emulated lane may draw twice a second: a finger that came and went between two frames
+# may be taken for a ghost (kiosk/ui/touches.py).
+HELD_SECONDS = 0.6
 _TOUCH, _MOST, _CERTIFIED = 1, 2, 3
 # A touch screen, its report 1.
 _HEAD = bytes.fromhex("050d 0904 a101 8501")
@@ -109,15 +112,13 @@ class Fingers:
             self._tell(lifted)
 
     def tap(self, x: int, y: int) -> None:
-        """Touch the glass there with one finger, as long as `Stand.tap` does."""
+        """Touch the glass there with one finger."""
         self.hold({0: (x, y)})
 
     def hold(self, places: Mapping[int, tuple[int, int]]) -> None:
         """Touch the glass there with these fingers at once, and lift them."""
         self.down(places)
-        # An emulated lane may draw twice a second: a finger that came and went between
-        # two frames is taken for a ghost (kiosk/ui/touches.py).
-        time.sleep(0.6)
+        self._is_over.wait(HELD_SECONDS)
         self.up()
 
     def _put(self, places: Mapping[int, tuple[int, int]]) -> None:

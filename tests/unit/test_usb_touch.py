@@ -30,6 +30,8 @@ def _input_bits(report: bytes) -> dict[int, int]:
                 number = value
             case 0x80:
                 bits[number] = bits.get(number, 0) + size * count
+            case _:
+                pass
         at += 1 + length
     return bits
 
