@@ -107,9 +107,8 @@ class Fingers:
     def up(self) -> None:
         """Lift all fingers at once."""
         with self._changing:
-            lifted = [one._replace(is_down=False) for one in self._down.values()]
-            self._down.clear()
-            self._tell(lifted)
+            self._tell([one._replace(is_down=False) for one in self._down.values()])
+            self._down = {}
 
     def tap(self, x: int, y: int) -> None:
         """Touch the glass there with one finger."""
@@ -124,8 +123,9 @@ class Fingers:
     def _put(self, places: Mapping[int, tuple[int, int]]) -> None:
         with self._changing:
             put = {one: Contact(one, *place) for one, place in places.items()}
-            self._down.update(put)
-            self._tell(self._down.values())
+            down = self._down | put
+            self._tell(down.values())
+            self._down = down
 
     def _repeat(self) -> None:
         while not self._is_over.wait(REPEAT_SECONDS):

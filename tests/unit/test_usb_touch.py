@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from pathlib import Path
 
 import pytest
+import usb_liar
 import usb_touch
-from usb_liar import Plug
+from imagebuild.machine import until
+from usb_liar import Packet, Plug
 from usb_touch import FAR, Contact, Fingers
 
 PANEL = usb_touch.panel(0x04E7, 0x2902, ("03:00:00",), 10)
@@ -84,3 +87,26 @@ def test_only_a_finger_on_the_glass_can_move(tmp_path: Path):
     fingers.move({0: (2, 2)})
     with pytest.raises(ValueError, match="finger on the glass"):
         fingers.move({1: (3, 3)})
+
+
+def test_a_finger_is_told_of_again_and_again_until_it_is_lifted(tmp_path: Path):
+    with (
+        Plug(tmp_path / "plug", usb_touch.panel(1, 2, ("03:00:00",), 5)) as plug,
+        socket.socket(socket.AF_UNIX) as link,
+        link.makefile("rb") as reader,
+        Fingers(plug, 5) as fingers,
+    ):
+
+        def is_down() -> bool:
+            return bool(reader.read(16 + 4 + 34)[20 + 1])
+
+        link.connect(str(plug.path))
+        link.sendall(usb_liar.hello())
+        link.sendall(usb_liar.written(Packet(usb_liar.START_INTERRUPTS, b"\x81")))
+        reader.read(80 + 16 + 132 + 16 + 160 + 16 + 10 + 16 + 2)
+        until(lambda: plug.polled_seconds > 0, 5, "a panel that is asked")
+        fingers.down({0: (9, 9)})
+        assert [is_down() for _ in range(3)] == [True] * 3
+        fingers.up()
+        while is_down():
+            pass
