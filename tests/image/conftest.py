@@ -20,7 +20,7 @@ collect_ignore_glob = [] if os.environ.get("STILLOPEN_IMAGE") else ["test_*.py"]
 # Two testers at once: whoever comes last should not come late.
 _LONGEST_FIRST = (
     *("trials", "power_cuts", "strangers", "stick", "ups", "block_log", "updating"),
-    *("selling", "first_steps", "data", "refusals", "rot"),
+    *("selling", "touch", "first_steps", "data", "refusals", "rot"),
 )
 # What a machine is made of, and the Debian package that it comes from.
 _NEEDED = {

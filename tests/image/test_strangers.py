@@ -19,6 +19,7 @@ import strange_disk
 import stranger_on_net
 from appliance_screen import START_BUTTON, has_lines, like
 from appliance_setup import GOODS, enrol
+from appliance_usb import FOUND, PLUG_SECONDS, joined, port_of_newest, pull
 from build import EPOCH
 from frames_on_wire import Heard
 from imagebuild.machine import Machine
@@ -28,7 +29,6 @@ from usb_liar import Plug, Pretended
 
 OUT = Path(__file__).parents[2] / "var" / "test-image" / "strangers"
 BOOT_SECONDS = 420.0
-PLUG_SECONDS = 90.0
 # As QEMU's user network gives it.
 KIOSK = IPv4Address("10.0.2.15")
 NAMES = "10.0.2.3"
@@ -50,7 +50,6 @@ LIARS = {
     "camera-with-disks": Pretended(0x046D, 0x0825, KINDS + ("08:06:50",) * 15),
     "camera-that-types": Pretended(0x046D, 0x0825, KINDS + SCANNER * 15),
 }
-FOUND = r"usb (\d+-[\d.]+): New USB device found, idVendor"
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +127,11 @@ def test_a_strange_device_is_kept_out(stand: Stand, stick: Path, kind: str) -> N
         options = {"drive": "stick"}
     since = len(stand.machine.said)
     stand.machine.tell("device_add", driver=kind, id=kind, **options)
-    port = _port(stand.machine, since)
+    port = port_of_newest(stand.machine, since)
     try:
         _is_kept_out(stand.machine, port, since, f"beside-{kind}")
     finally:
-        _pull(stand.machine, kind, port)
+        pull(stand.machine, kind, port)
 
 
 # -- its network -----------------------------------------------------------
@@ -223,28 +222,9 @@ def test_without_its_firewall_the_same_stranger_is_answered(disk: Path) -> None:
 @contextmanager
 def _plugged(machine: Machine, device: Pretended, name: str) -> Iterator[str]:
     """Plug a made-up device in, and tell at which port the kernel found it."""
-    since = len(machine.said)
-    with Plug(machine.folder / f"{name}.usb", device) as plug:
-        address = {"type": "unix", "data": {"path": str(plug.path)}}
-        peer = {"type": "socket", "data": {"addr": address, "server": False}}
-        machine.tell("chardev-add", id=f"{name}-wire", backend=peer)
-        machine.tell("device_add", driver="usb-redir", id=name, chardev=f"{name}-wire")
-        port = _port(machine, since)
-        try:
-            yield port
-        finally:
-            _pull(machine, name, port)
-
-
-def _port(machine: Machine, since: int) -> str:
-    machine.wait_for(FOUND, PLUG_SECONDS, since)
-    return str(re.findall(FOUND, machine.said[since:])[-1])
-
-
-def _pull(machine: Machine, name: str, port: str) -> None:
-    since = len(machine.said)
-    machine.tell("device_del", id=name)
-    machine.wait_for(f"usb {port}: USB disconnect", PLUG_SECONDS, since)
+    path = machine.folder / f"{name}.usb"
+    with Plug(path, device) as plug, joined(machine, plug, name) as port:
+        yield port
 
 
 def _is_kept_out(machine: Machine, port: str, since: int, witness: str) -> None:

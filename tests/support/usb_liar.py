@@ -2,17 +2,19 @@
 
 Speaks usbredir 0.7 as the side that has the device, on a socket that QEMU connects to:
 what it is, its descriptors, and a yes to all that it is set to. `answers` is the whole
-device; `Plug` carries it. Never a device that works: it stores nothing and types nothing.
+device; `Plug` carries it, and what others push into it. Does nothing of its own: it
+stores nothing and types nothing.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import BinaryIO, Self
 
 # Packet types (usbredir-protocol, "Packet type list"): control from 0, data from 100.
@@ -20,7 +22,7 @@ HELLO, CONNECT, INTERFACES, ENDPOINTS = 0, 1, 4, 5
 SET_CONFIGURATION, GET_CONFIGURATION, CONFIGURATION_STATUS = 6, 7, 8
 SET_ALTERNATE, GET_ALTERNATE, ALTERNATE_STATUS = 9, 10, 11
 START_INTERRUPTS, STOP_INTERRUPTS, INTERRUPTS_STATUS = 15, 16, 17
-CONTROL, BULK = 100, 101
+CONTROL, BULK, INTERRUPT = 100, 101, 103
 SUCCESS, IO_ERROR, STALL = 0, 3, 4
 # What QEMU's xHCI insists on, and the version in CONNECT: bits of HELLO's last word.
 CAPABILITIES = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6
@@ -30,12 +32,15 @@ _VERSION = b"a device that tests made up"
 _FIRST, _HEAD = struct.Struct("<III"), struct.Struct("<IIQ")
 _SETUP = struct.Struct("<BBBBHHH")
 _BULK = struct.Struct("<BBHIH")
+_INTERRUPT = struct.Struct("<BBH")
 _UNUSED = 255
 # USB 2.0, 9.4 and 9.6.
 _GET_STATUS, _GET_DESCRIPTOR = 0, 6
 _DEVICE, _CONFIGURATION, _STRING, _HID, _REPORT = 1, 2, 3, 0x21, 0x22
 _BULK_ENDPOINT, _INTERRUPT_ENDPOINT = 2, 3
 _LAST_ENDPOINT = 15
+# HID 1.11, 7.2.1: a host asks for a report of the kind "feature".
+_GET_REPORT, _FEATURE = 1, 3
 # A keyboard of eight keys at once, as in HID 1.11, appendix B.1, without its lights.
 _KEYBOARD = bytes.fromhex(
     "05010906a1010507 19e029e715002501 7501950881029501 7508810195067508"
@@ -45,12 +50,18 @@ _KEYBOARD = bytes.fromhex(
 
 @dataclass(frozen=True, slots=True)
 class Pretended:
-    """What a device says it is: ids, and each interface as in `08:06:50`."""
+    """What a device says it is: ids, and each interface as in `08:06:50`.
+
+    `report` describes what its HID interfaces send; `features` are the reports that a
+    host may ask for, each with its number first.
+    """
 
     vendor: int
     product: int
     kinds: tuple[str, ...]
     name: str = "Scanner"
+    report: bytes = _KEYBOARD
+    features: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,12 @@ def answers(device: Pretended, asked: Packet) -> list[Packet]:
     return []
 
 
+def interrupt(report: bytes, number: int, endpoint: int = 0x81) -> Packet:
+    """Return the packet that brings its host what an interrupt endpoint has to say."""
+    head = _INTERRUPT.pack(endpoint, SUCCESS, len(report))
+    return Packet(INTERRUPT, head + report, number)
+
+
 def interfaces(device: Pretended) -> Packet:
     """Return the packet that lists its interfaces."""
     kinds = [_bytes(kind) for kind in device.kinds]
@@ -126,7 +143,7 @@ def described(device: Pretended) -> bytes:
         body += bytes([9, 4, number, 0, len(own), *_bytes(kind), 0])
         if kind.startswith("03"):
             body += struct.pack(
-                "<BBHBBBH", 9, _HID, 0x111, 0, 1, _REPORT, len(_KEYBOARD)
+                "<BBHBBBH", 9, _HID, 0x111, 0, 1, _REPORT, len(device.report)
             )
         for end in own:
             body += struct.pack("<BBBBHB", 7, 5, end.address, end.transfer, 64, 10)
@@ -155,6 +172,9 @@ def _controlled(device: Pretended, body: bytes) -> bytes:
 def _told(device: Pretended, request: int, value: int) -> bytes | None:
     if request == _GET_STATUS:
         return bytes(2)
+    if request == _GET_REPORT:
+        features = {_FEATURE << 8 | one[0]: one for one in device.features}
+        return features.get(value)
     if request != _GET_DESCRIPTOR:
         return None
     ids = (device.vendor, device.product, 0x0100)
@@ -165,7 +185,7 @@ def _told(device: Pretended, request: int, value: int) -> bytes | None:
         _CONFIGURATION << 8: described(device),
         # American English, the only language.
         _STRING << 8: bytes([4, _STRING, 0x09, 0x04]),
-        _REPORT << 8: _KEYBOARD,
+        _REPORT << 8: device.report,
     }
     for number, text in enumerate(strings, 1):
         units = text.encode("utf-16-le")
@@ -215,6 +235,11 @@ class Plug:
         self._listener.bind(str(path))
         self._listener.listen(1)
         self._thread = Thread(target=self._serve, daemon=True)
+        # Answers and what is pushed go over one wire, each packet whole.
+        self._writing = Lock()
+        self._link: socket.socket | None = None
+        self._pushed = 0
+        self._polled_since: float | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -223,15 +248,35 @@ class Plug:
     def __exit__(self, *_: object) -> None:
         self._listener.close()
 
+    @property
+    def polled_seconds(self) -> float:
+        """For how long the host has asked for reports: somebody there reads them.
+
+        It stops and begins again as a better driver takes a device over.
+        """
+        since = self._polled_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def push(self, report: bytes) -> None:
+        """Send a report to the host. It is lost if nobody there asks for any."""
+        with self._writing:
+            if self._link is None or self._polled_since is None:
+                return
+            self._link.sendall(written(interrupt(report, self._pushed)))
+            self._pushed += 1
+
     def _serve(self) -> None:
         try:
-            link, _ = self._listener.accept()
-            with link, link.makefile("rb") as reader:
+            self._link, _ = self._listener.accept()
+            with self._link as link, link.makefile("rb") as reader:
                 link.sendall(hello())
                 self._answer(link, reader)
         except OSError:
             # Pulled: QEMU let go of the wire, or nobody ever took it.
-            return
+            pass
+        with self._writing:
+            self._link = None
+            self._polled_since = None
 
     def _answer(self, link: socket.socket, reader: BinaryIO) -> None:
         head = _FIRST
@@ -239,5 +284,9 @@ class Plug:
             kind, length, number = head.unpack(begun)
             head = _HEAD
             asked = Packet(kind, reader.read(length), number)
-            for answer in answers(self.device, asked):
-                link.sendall(written(answer))
+            with self._writing:
+                for answer in answers(self.device, asked):
+                    link.sendall(written(answer))
+            if kind in {START_INTERRUPTS, STOP_INTERRUPTS}:
+                is_polled = kind == START_INTERRUPTS
+                self._polled_since = time.monotonic() if is_polled else None

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import usb_liar
+from imagebuild.machine import until
 from usb_liar import Packet, Plug, Pretended
 
 SCANNER = Pretended(0x0627, 0x0001, ("03:01:01",))
@@ -107,3 +108,49 @@ def test_it_answers_on_its_socket(tmp_path: Path):
                 assert int.from_bytes(head[4:8], "little") == length
                 reader.read(length)
         assert kinds == [4, 5, 1]
+
+
+def test_it_tells_what_it_was_given_to_tell(tmp_path: Path):
+    device = Pretended(1, 2, ("03:00:00",), "It", b"\x05\x0d", (b"\2\5", b"\3\0\0"))
+    body = usb_liar.described(device)
+    # Its HID descriptor holds the report descriptor's length (HID 1.11, 6.2.1).
+    assert bytes.fromhex("0921 1101 00 01 22 0200") in body
+    told = _asked(device, "80 06 81 00 0022 0000 ff00")
+    assert told[10:] == b"\x05\x0d"
+
+
+def test_it_answers_for_the_features_that_it_has():
+    device = Pretended(1, 2, ("03:00:00",), features=(b"\2\5", b"\3\0\0"))
+    assert _asked(device, "80 01 a1 00 0203 0000 ff00")[10:] == b"\2\5"
+    assert _asked(device, "80 01 a1 00 0303 0000 0200")[10:] == b"\3\0"
+    assert _asked(device, "80 01 a1 00 0403 0000 ff00")[3] == usb_liar.STALL
+    assert _asked(device, "80 01 a1 00 0201 0000 ff00")[3] == usb_liar.STALL
+
+
+def test_what_it_pushes_comes_from_its_interrupt_endpoint():
+    packet = usb_liar.interrupt(b"\1\2\3", 7)
+    assert packet == Packet(103, bytes.fromhex("81 00 0300 010203"), 7)
+
+
+def test_it_pushes_only_while_its_host_asks(tmp_path: Path):
+    with (
+        Plug(tmp_path / "plug", SCANNER) as plug,
+        socket.socket(socket.AF_UNIX) as link,
+        link.makefile("rb") as reader,
+    ):
+        link.connect(str(plug.path))
+        link.sendall(usb_liar.hello())
+        plug.push(b"unheard")
+        reader.read(80 + 16 + 132 + 16 + 160 + 16 + 10)
+        assert plug.polled_seconds == 0
+        for kind in (15, 16, 15):
+            link.sendall(usb_liar.written(Packet(kind, b"\x81")))
+            assert reader.read(16 + 2)[0] == 17
+        until(lambda: plug.polled_seconds > 0, 5, "a device that is asked")
+        plug.push(b"heard")
+        plug.push(b"again")
+        assert reader.read(16 + 4 + 5)[-5:] == b"heard"
+        # Each has a number of its own.
+        assert reader.read(16 + 4 + 5)[8:] == bytes([1, *bytes(7), 0x81, 0, 5, 0]) + (
+            b"again"
+        )
