@@ -126,13 +126,14 @@ def has_label(at: tuple[int, int]) -> Callable[[Image.Image], bool]:
 
 
 def answered(before: Image.Image) -> Callable[[Image.Image], bool]:
-    """Return what tells whether the glass shows something else, twice in a row."""
+    """Return what tells whether the glass shows something else, three times in a row: a
+    button that is only seen pressed is back as it was by then."""
     seen = [0]
 
     def is_other(picture: Image.Image) -> bool:
         apart = ImageChops.difference(picture, before).getbbox()
         seen[0] = seen[0] + 1 if apart else 0
-        return seen[0] > 1
+        return seen[0] > 2
 
     return is_other
 
