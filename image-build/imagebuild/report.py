@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -53,12 +54,13 @@ _RECORDED: tuple[tuple[str, str, str, float | None, str], ...] = (
 class Cuts(msgspec.Struct, frozen=True):
     """What a replay of a disk's write log tells (`var/test-image/*/cuts.json`).
 
-    `tried` cuts, of which `survived` lost no sale, no slot and no file system.
+    As `imagebuild.cuts --result` writes it: how many `cuts`, how many sales were
+    complete before the last of them, and each cut that lost one, a slot or a file system.
     """
 
-    tried: int
-    survived: int
-    what: str = ""
+    cuts: int
+    sales_at_the_end: int
+    findings: list[dict[str, Any]]
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -204,9 +206,10 @@ def _cut(known: dict[str, Figure], cuts: Sequence[Cuts]) -> Iterator[Row]:
     if not cuts:
         yield Row(title, "", TESTS)
     for one in cuts:
-        told = f"{one.survived} of {one.tried}"
-        name = f"{title} {one.what}".strip()
-        yield Row(name, "", TESTS, one.survived, least=one.tried, shown=told)
+        survived = one.cuts - len(one.findings)
+        told = f"{survived} of {one.cuts}"
+        name = f"{title} ({one.sales_at_the_end} sales)"
+        yield Row(name, "", TESTS, survived, least=one.cuts, shown=told)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def test_starts_are_compared_within_their_pair():
 def test_what_replays_told_is_found_and_judged(tmp_path):
     (tmp_path / "powercuts").mkdir()
     (tmp_path / "powercuts" / "cuts.json").write_text(
-        '{"tried": 1000, "survived": 999, "what": "without LUKS", "seed": 7}'
+        '{"cuts": 1000, "sales_at_the_end": 2, "findings": [{"cut": "0:7"}], "more": 7}'
     )
     (row,) = [r for r in report._cut({}, report.cuts_told(tmp_path)) if r.least == 1000]
     assert (row.shown, row.verdict) == ("999 of 1000", Verdict.MISSED)
@@ -144,7 +144,7 @@ def test_what_replays_told_is_found_and_judged(tmp_path):
 
 def test_a_replay_that_tells_no_number_is_named(tmp_path):
     (tmp_path / "powercuts").mkdir()
-    (tmp_path / "powercuts" / "cuts.json").write_text('{"tried": 1000}')
+    (tmp_path / "powercuts" / "cuts.json").write_text('{"cuts": 1000}')
     with pytest.raises(BuildError, match=r"cuts\.json"):
         report.cuts_told(tmp_path)
 
