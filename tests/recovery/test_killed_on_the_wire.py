@@ -76,6 +76,8 @@ def test_a_terminal_killed_before_the_card_came_charges_only_the_second_time(
     shop = wired_shop
     shop.open(*shop.LIST)
     shop.until_shown("Paying", "waiting_for_card")
+    # The lane has asked; a busy terminal may not have heard it yet.
+    shop.until(lambda: bool(shop.terminal.ledger()), "payment at the terminal")
     shop.terminal.kill()
     shop.until_shown("OutcomeUnknown")
     shop.terminal.start("--auto-present-ms", "0")
