@@ -1,7 +1,8 @@
 """A release comes over the network, is tried in the other slot, and is kept or left.
 
-Releases that start and are not healthy are in `test_trials.py`. The release server is a folder behind a web server; the kiosk polls it by itself. In
-order: each test goes on where the one before it left the machine.
+The release server is a folder behind a web server; the kiosk polls it by itself.
+Releases that start and are not healthy are in `test_trials.py`. In order: each test goes
+on where the one before it left the machine.
 """
 
 from __future__ import annotations
