@@ -6,6 +6,7 @@ lines of a basket are counted. Words are read by Tesseract, in English.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -89,8 +90,10 @@ def words(picture: Image.Image) -> str:
     content = BytesIO()
     large.save(content, "png")
     read = ["tesseract", "-", "-", "--psm", "11"]
+    # Its threads wait for each other, for seconds, where machines take all processors.
+    alone = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     done = subprocess.run(
-        read, input=content.getvalue(), capture_output=True, check=True
+        read, input=content.getvalue(), capture_output=True, check=True, env=alone
     )
     return " ".join(done.stdout.decode().split())
 
