@@ -39,15 +39,16 @@ ESCROW = "/recovery-key.escrow"
 _TABLE_BYTES = 1 << 20
 _BATCH = 1000
 _LISTED = r"Orphan file \(inode \d+\) block \d+ is not clean"
-# A file without a name that is on no list (seen once in a thousand cuts): its blocks are
-# freed by the check that each start makes before it mounts (`fstab`).
-_LEAKED = r"Deleted inode \d+ has zero dtime"
 # And where orphans are listed, which is also what the one mark says.
 _FREED = re.compile(
     rf"{_LISTED}|^CLEARED\.$|primary superblock features different from backup"
-    rf"|{_LEAKED}|Feature orphan_present is set but orphan file is clean"
+    r"|Feature orphan_present is set but orphan file is clean"
     r"|: \d+/\d+ files \("
 )
+# The superblock's `s_feature_incompat`, and its mark that the journal must be replayed: it
+# stands while a file system is mounted (kernel: filesystems/ext4/super.rst).
+_FEATURES_AT, _RECOVER = 1024 + 0x60, 0x4
+_ANYTHING = re.compile("")
 # What e2fsck may say before it must find nothing: what the kernel does when it mounts.
 _AS_A_MOUNT = re.compile(
     r"recovering journal|: clean, \d+/\d+ files|[Cc]learing orphaned inode"
@@ -216,12 +217,18 @@ class CutDisk:
 
 
 def ext4_problem(plain: Path, copy: Path) -> str:
-    """Say what a mount would leave wrong in a file system; writes and changes the copy.
+    """Say what a start would leave wrong in a file system; writes and changes the copy.
+
+    Where it was mounted, that is what a mount leaves. Where it was not, the check that
+    each start makes first (`fstab`) was at work or had nothing to do: cut off, it is made
+    again, and may mend what it left half mended.
 
     Where orphans are listed, e2fsck frees them as a mount does, and counts free blocks
     anew without a word: what it mends so is not seen in those.
     """
     copy_sparse(plain, copy)
+    if not _was_mounted(plain):
+        return _unmended(copy, ["e2fsck", "-p"], freed=_ANYTHING)
     # The mark "orphans may be listed" stands in the first superblock only, and e2fsck
     # takes that for a reason to check, and silently mend, all: the mark goes first.
     problem = _unmended(
@@ -230,11 +237,17 @@ def ext4_problem(plain: Path, copy: Path) -> str:
         ["debugfs", "-w", "-R", "feature -orphan_present"],
         ["e2fsck", "-p"],
     )
-    if re.search(f"{_LISTED}|{_LEAKED}", problem):
+    if re.search(_LISTED, problem):
         # In one step: after "journal_only" its list is read a second time.
         copy_sparse(plain, copy)
         problem = _unmended(copy, ["e2fsck", "-p"], freed=_FREED)
     return problem
+
+
+def _was_mounted(plain: Path) -> bool:
+    with plain.open("rb") as file:
+        file.seek(_FEATURES_AT)
+        return bool(int.from_bytes(file.read(4), "little") & _RECOVER)
 
 
 def _unmended(

@@ -34,7 +34,7 @@ from imagebuild.bootslots import (
     parse_environment,
     verity_problem,
 )
-from imagebuild.cutdisk import CutDisk, read_journal
+from imagebuild.cutdisk import CutDisk, ext4_problem, read_journal
 from imagebuild.volumes import VolumeError, Xts, open_luks, partitions
 from typer.testing import CliRunner
 
@@ -165,6 +165,58 @@ def test_a_slot_that_was_spoilt_is_found_and_the_other_one_saves_it(
     spoilt = written(BEGINS["ROOT_A"] + 4096, b"\xff" * 512)
     findings = found([spoilt, FLUSHED], count=2)
     assert "content and its hash tree differ" in findings[-1].broken[promises.SLOT]
+
+
+@pytest.mark.parametrize(
+    ("features", "problem"),
+    [
+        ("", ""),
+        # As if the plug had been pulled while it was mounted: a mount makes no check.
+        ("needs_recovery", "more than a mount repairs"),
+    ],
+)
+def test_a_check_that_was_cut_off_is_made_again(tmp_path, features, problem):
+    image = file_system_with_an_orphan(tmp_path, features)
+    before = image.read_bytes()
+    subprocess.run(["e2fsck", "-p", str(image)], check=False, capture_output=True)
+    mended = image.read_bytes()
+    blocks = [
+        at
+        for at in range(0, len(before), 4096)
+        if before[at : at + 4096] != mended[at : at + 4096]
+    ]
+    # The superblock, the group's table, and then two bitmaps and the inode: these were
+    # written, those were not.
+    assert len(blocks) >= 5
+    half = bytearray(before)
+    for at in blocks[2:]:
+        half[at : at + 4096] = mended[at : at + 4096]
+    image.write_bytes(half)
+    assert ext4_problem(image, tmp_path / "copy")[: len(problem) or None] == problem
+
+
+def file_system_with_an_orphan(folder, features):
+    """A file that was deleted while it was open, as a pulled plug leaves it."""
+    content = folder / "content"
+    content.mkdir()
+    (content / "open").write_bytes(bytes(range(256)) * 64)
+    image = folder / "orphan.ext4"
+    make = ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(content)]
+    subprocess.run([*make, str(image), "16M"], check=True)
+    told = debugfs(image, "stat /open")
+    inode = told.split("Inode: ")[1].split()[0]
+    debugfs(image, "unlink /open")
+    debugfs(image, f"set_inode_field <{inode}> links_count 0")
+    debugfs(image, f"set_super_value last_orphan {inode}")
+    if features:
+        debugfs(image, f"feature {features}")
+    return image
+
+
+def debugfs(image, request):
+    command = ["debugfs", "-w", "-R", request, str(image)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 def test_a_disk_that_never_started_is_refused(tmp_path, shop):
