@@ -1,8 +1,9 @@
 """Finds and grabs one keyboard-like device of the kernel's, chosen and never guessed.
 
 `linux/input.h`: events of 24 bytes, EVIOCGRAB for exclusive use, so that nothing such a
-device types reaches a console, a compositor or the lane's screen. The kernel interface
-is used directly: the evdev package has no wheel for ARM, and four calls are needed.
+device types reaches a console, a compositor or the lane's screen, and EVIOCSCLOCKID, so
+that events tell when they came by a clock that nobody sets. The kernel interface
+is used directly: the evdev package has no wheel for ARM, and five calls are needed.
 Knows nothing of what keys mean.
 """
 
@@ -12,6 +13,7 @@ import fcntl
 import os
 import select
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +24,8 @@ DEV = Path("/dev/input")
 
 # EVIOCGRAB: _IOW('E', 0x90, int).
 _EVIOCGRAB = 0x40044590
+# EVIOCSCLOCKID: _IOW('E', 0xa0, int).
+_EVIOCSCLOCKID = 0x400445A0
 _EVENT = struct.Struct("llHHi")
 KEY_ENTER = 28
 _READ_EVENTS = 64
@@ -31,11 +35,13 @@ SYN_DROPPED = 3
 
 
 class KeyEvent(msgspec.Struct, frozen=True):
-    """One event of a device: its type, code and value (1 press, 0 release, 2 repeat)."""
+    """One event of a device: its type, code and value (1 press, 0 release, 2 repeat), and
+    when the kernel had it (monotonic), however late it was read."""
 
     kind: int
     code: int
     value: int
+    at_seconds: float = 0.0
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -76,8 +82,11 @@ def find(choice: Choice, sysfs: Path = SYSFS, needs: int = KEY_ENTER) -> str:
 
 
 def grab(descriptor: int) -> None:
-    """Take a device for this process alone, as long as it is open (EVIOCGRAB)."""
+    """Take a device for this process alone, as long as it is open (EVIOCGRAB); its
+    events tell monotonic time from then on."""
     fcntl.ioctl(descriptor, _EVIOCGRAB, 1)
+    clock = struct.pack("i", time.CLOCK_MONOTONIC)
+    fcntl.ioctl(descriptor, _EVIOCSCLOCKID, clock)
 
 
 class InputDevice:
@@ -120,13 +129,14 @@ class InputDevice:
 def events(received: bytes) -> Iterator[KeyEvent]:
     """Yield the events in bytes from a device; a cut one at the end is left out."""
     whole = len(received) // _EVENT.size * _EVENT.size
-    for _, _, kind, code, value in _EVENT.iter_unpack(received[:whole]):
-        yield KeyEvent(kind, code, value)
+    for seconds, micros, kind, code, value in _EVENT.iter_unpack(received[:whole]):
+        yield KeyEvent(kind, code, value, seconds + micros / 1e6)
 
 
 def packed(event: KeyEvent) -> bytes:
     """Return an event as the kernel gives it out."""
-    return _EVENT.pack(0, 0, event.kind, event.code, event.value)
+    micros = round(event.at_seconds * 1e6)
+    return _EVENT.pack(*divmod(micros, 10**6), event.kind, event.code, event.value)
 
 
 def _keyboards(sysfs: Path, needs: int) -> Iterator[tuple[str, dict[str, str]]]:

@@ -23,7 +23,8 @@ _SPACE = 57
 # Ctrl and the key of ] type GS (29) on a US keyboard; scanners are set to it so that
 # element strings keep their separators.
 _GS_KEY = 27
-# Between two keys of one label; scanners take about 2 ms, over Bluetooth 30.
+# Between two keys of one label, as the kernel had them: a lane that was busy reads late.
+# Scanners take about 2 ms, over Bluetooth 30.
 GAP_SECONDS = 0.3
 
 
@@ -47,16 +48,15 @@ class HidKeys:
         self._is_lost = False
         self._last = 0.0
 
-    def hear(self, events: list[KeyEvent], at_seconds: float) -> Heard:
-        """Take events that came at a (monotonic) time; return what came of them."""
-        if events and at_seconds - self._last > GAP_SECONDS:
-            # Half a label, and then nothing: what follows is another one.
-            self._begin()
-        if events:
-            self._last = at_seconds
+    def hear(self, events: list[KeyEvent]) -> Heard:
+        """Take events; return what came of them."""
         labels: list[bytes] = []
         tampered = 0
         for event in events:
+            if event.at_seconds - self._last > GAP_SECONDS:
+                # Half a label, and then nothing: what follows is another one.
+                self._begin()
+            self._last = event.at_seconds
             if event.kind == EV_SYN and event.code == SYN_DROPPED:
                 # The kernel lost events: nothing is believed until it says so.
                 self._is_lost = True

@@ -87,7 +87,7 @@ class HidScanner:
     def _read(self, device: Keys) -> None:
         typed = HidKeys(self._keys, self._accepts_gs)
         while not self._stop.is_set():
-            heard = typed.hear(device.read(_READ_SECONDS), time.monotonic())
+            heard = typed.hear(device.read(_READ_SECONDS))
             for label in heard.labels:
                 symbology, data = split_identifier(label)
                 if why := refusal(data):

@@ -151,8 +151,8 @@ def hid(data: bytes) -> None:
     """A keyboard-like scanner's event structures."""
     keys = HidKeys(key_map("de"), accepts_gs=True)
     for heard in (
-        keys.hear(list(events(data)), 0.0),
-        keys.hear(list(events(data)), 0.1),
+        keys.hear(list(events(data))),
+        keys.hear(list(events(data))),
     ):
         for label in heard.labels:
             assert len(label) <= LONGEST_LABEL

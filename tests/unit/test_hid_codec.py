@@ -17,6 +17,7 @@ from hid_keyboard import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hardware.input_device import EV_KEY, EV_SYN, SYN_DROPPED, KeyEvent, events, packed
 from hardware.scanner.hid_codec import GAP_SECONDS, Heard, HidKeys
@@ -28,7 +29,7 @@ LAYOUTS = ("us", "de", "fr")
 
 
 def heard(keys, layout="us", accepts_gs=False):
-    return HidKeys(key_map(layout), accepts_gs).hear(keys, 1.0)
+    return HidKeys(key_map(layout), accepts_gs).hear(keys)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -80,12 +81,30 @@ def test_a_key_that_is_held_down_types_once():
     assert heard([*held, *press(ENTER)]).labels == (b"1",)
 
 
-def test_half_a_label_is_forgotten_after_a_pause():
+def later(keys, at_seconds):
+    return [replace(event, at_seconds=at_seconds) for event in keys]
+
+
+@pytest.mark.parametrize("is_read_at_once", [True, False])
+def test_half_a_label_is_forgotten_after_a_pause(is_read_at_once):
+    us = key_map("us")
+    half = later(typed("999", us), 1.0)
+    whole = later([*typed("123", us), *press(ENTER)], 1.1 + GAP_SECONDS)
+    keys = HidKeys(us, accepts_gs=False)
+    if is_read_at_once:
+        assert keys.hear([*half, *whole]).labels == (b"123",)
+    else:
+        keys.hear(half)
+        assert keys.hear(whole).labels == (b"123",)
+
+
+def test_a_pause_is_the_scanners_and_not_the_readers():
+    # Each key came soon after the last one; the lane read each by itself, however late.
     us = key_map("us")
     keys = HidKeys(us, accepts_gs=False)
-    keys.hear(typed("999", us), 1.0)
-    told = keys.hear([*typed("123", us), *press(ENTER)], 1.1 + GAP_SECONDS)
-    assert told.labels == (b"123",)
+    label = [*typed("12345670", us), *press(ENTER)]
+    told = [keys.hear(later([key], n * 0.01)).labels for n, key in enumerate(label)]
+    assert [one for one in told if one] == [(b"12345670",)]
 
 
 def test_a_label_without_an_end_does_not_grow():
@@ -107,9 +126,17 @@ def test_what_the_kernel_lost_is_no_label():
 @given(st.binary(max_size=480))
 def test_any_bytes_of_a_device_are_events_and_never_more_than_a_label(data):
     found = list(events(data))
-    assert b"".join(packed(event) for event in found)[16:24] == data[16:24] or not found
+    assert len(found) == len(data) // 24
+    for place, event in enumerate(found):
+        untimed = packed(replace(event, at_seconds=0.0))
+        assert untimed[16:] == data[place * 24 :][16:24]
     for label in heard(found).labels:
         assert len(label) <= LONGEST_LABEL
+
+
+def test_an_event_tells_when_the_kernel_had_it():
+    event = KeyEvent(EV_KEY, 2, 1, at_seconds=12.25)
+    assert list(events(packed(event))) == [event]
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2)), max_size=60))
