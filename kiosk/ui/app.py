@@ -31,7 +31,7 @@ from kiosk.machine import NOTHING_KNOWN, Machine
 from kiosk.ui import environment, textures
 from kiosk.ui.environment import Panel
 from kiosk.ui.glass import Glass
-from kiosk.ui.local import Browse, Local, follow, stocked
+from kiosk.ui.local import Browse, Local, follow, left, stocked
 from kiosk.ui.presenter import is_timed, present
 from kiosk.ui.screen import Screen
 from kiosk.ui.theme import THEME, rgba
@@ -194,8 +194,9 @@ class LaneApp(App):
             self._post(MoreTimePressed())
 
     def _second(self, _dt: float) -> None:
-        if self.local != Local() and self._now() - self._touched_at > PANEL_SECONDS:
-            self.local = Local()
+        is_left = self._now() - self._touched_at > PANEL_SECONDS
+        if is_left and self.local not in (Local(), left(self.lane)):
+            self.local = left(self.lane)
             self._draw()
         elif self.screen.view and self.screen.view.has_finder:
             # A picture that stands still is taken away.

@@ -110,5 +110,15 @@ def follow(local: Local, before: Lane, after: Lane) -> Local:
             return local
 
 
+def left(lane: Lane) -> Local:
+    """Return what a panel becomes that nobody touched for long: gone.
+
+    The service screen goes to its first section, not to what came of a deed: that was
+    read before the panel was opened.
+    """
+    at_service = isinstance(_inner(lane).mode, Servicing)
+    return Local(panel="service_system") if at_service else Local()
+
+
 def _inner(lane: Lane) -> Lane:
     return _inner(lane.mode.lane) if isinstance(lane.mode, Training) else lane

@@ -55,6 +55,23 @@ def test_it_is_not_offered_over_a_basket_or_without_the_role(stage, roles, below
     assert "service" not in stage.names()
 
 
+def test_what_came_of_a_deed_is_not_told_again_to_who_looks_on(stage):
+    stage.app.machine = MACHINE
+    told = replace(AT, done="update", outcome="done", detail="stillopen-1.1.0.swu")
+    stage.show(lane(told))
+    assert stage.names() == ["ok"]
+    stage.tap("ok", "tab_system")
+    system = stage.names()
+    stage.at += 61
+    stage.app._second(1.0)
+    assert stage.names() == system
+    # What nobody has read yet stays.
+    stage.show(lane(told))
+    stage.at += 61
+    stage.app._second(1.0)
+    assert stage.names() == ["ok"]
+
+
 def test_every_section_is_one_tap_away(at_service):
     for section in ("devices", "network", "queue", "work", "system"):
         at_service.tap(f"tab_{section}")
