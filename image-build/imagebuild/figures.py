@@ -6,7 +6,6 @@ nothing, and holds nothing that a kiosk needs.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -87,8 +86,6 @@ def _read(file: Path) -> Figure:
 
 def _command() -> str:
     """Return what was typed, without where this machine keeps things."""
-    # One of several testers (pytest-xdist) was started by the one that was typed.
-    is_tester = "PYTEST_XDIST_WORKER" in os.environ
-    program, *words = sys.argv if is_tester else sys.orig_argv
+    program, *words = sys.orig_argv
     words = [word.removeprefix(f"{PROJECT}/") for word in words]
     return shlex.join([Path(program).name, *words])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from appliance_setup import GOODS, LANE_TOML, commission
@@ -37,7 +39,10 @@ _NEEDED = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say what is missing before there are testers: theirs would not be heard."""
-    if not os.environ.get("STILLOPEN_IMAGE") or hasattr(config, "workerinput"):
+    told = getattr(config, "workerinput", None)
+    if told is not None:
+        sys.orig_argv[:] = told["typed"]
+    if not os.environ.get("STILLOPEN_IMAGE") or told is not None:
         return
     missing = [package for tool, package in _NEEDED.items() if not shutil.which(tool)]
     if not FIRMWARE.is_dir():
@@ -47,6 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
             "Programs are missing that boot the image. Install them by\n"
             f"  apt-get install --no-install-recommends {' '.join(missing)}"
         )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each tester (pytest-xdist) what was typed: its figures name that command."""
+    node.workerinput["typed"] = sys.orig_argv
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
