@@ -73,14 +73,14 @@ test-image-short: image ## Boot the built disk, enrol it, sell with and without 
 
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
-test-image: image ## Boot the built disk in QEMU and drive it (as root, an hour and a half)
+test-image: image ## Boot the built disk in QEMU and drive it (as root, two hours at most)
 	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
 	$(BOOTED) -n 2 --dist loadfile --no-loadscope-reorder tests/image
 
 image-scores: ## Score the services of the built root and hold them to scores.toml (as root)
 	@PYTHONPATH=image-build .venv/bin/python -m imagebuild.scores $(firstword $(wildcard var/image/final-*/root))
 
-image-report: setup ## Measure the built image and print its figures (as root; twenty-five minutes, QUICK=--quick for less)
+image-report: setup ## Measure the built image and print its figures (as root; half an hour, QUICK=--quick for less)
 	PYTHONPATH=image-build:tests/support .venv/bin/python -m imagebuild.report $(QUICK)
 
 image-same: setup var/image/tools/ready ## Build a commit's root and kernel twice and compare the bytes

@@ -1,6 +1,6 @@
 """The figures of the appliance's image, measured or taken from where they were recorded.
 
-    python -m imagebuild.report             measures all of it: twenty-five minutes, as root
+    python -m imagebuild.report             measures all of it: half an hour, as root
     python -m imagebuild.report --quick     starts and updates as they were measured last
 
 Prints one page and writes it to `var/image/report.md` and `report.json`. Changes nothing
