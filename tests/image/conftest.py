@@ -63,11 +63,15 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest module; tests of a module stay in their order.
 
-    Pytest gives it every test of the run: those of other folders stay where they are.
+    A module that is not named comes last. Pytest gives it every test of the run: those of
+    other folders stay where they are.
     """
     turns = {name: turn for turn, name in enumerate(_LONGEST_FIRST)}
     here = Path(__file__).parent
-    items.sort(key=lambda one: turns[_module(one)] if one.path.parent == here else -1)
+    last = len(turns)
+    items.sort(
+        key=lambda one: turns.get(_module(one), last) if one.path.parent == here else -1
+    )
 
 
 def _module(item: pytest.Item) -> str:
