@@ -73,7 +73,7 @@ test-image-short: image ## Boot the built disk, enrol it, sell with and without 
 
 # The shipped disk, and a later release of the same tree to be updated to.
 NEXT ?= 99.0.0
-test-image: image ## Boot the built disk in QEMU and drive it (as root, two hours at most)
+test-image: image ## Boot the built disk in QEMU and drive it (as root, an hour and a half to two)
 	.venv/bin/python image-build/build.py bundle --release $(NEXT) --variant development
 	$(BOOTED) -n 2 --dist loadfile --no-loadscope-reorder tests/image
 
